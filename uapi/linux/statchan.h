@@ -1,0 +1,688 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * statchan: hardware statistics and packet samples over interchangeable
+ * transports. This header is the whole protocol.
+ *
+ * WHAT A PROGRAM DOES
+ *
+ * Everything starts at the character device /dev/statchan or at the generic
+ * netlink family "statchan". Both front ends run the same control operations.
+ *
+ * A *source* has counters and emits samples. It lives in one network
+ * namespace and is visible only there. A *snapshot* is all counters of a
+ * source at one time: struct statchan_snapshot followed, without a hole, by
+ * n_counters values of type __u64 in the byte order of the machine. The same
+ * bytes travel on every transport. A *sample* travels as struct
+ * statchan_record followed by the captured bytes, padded with zeroes to a
+ * multiple of STATCHAN_ALIGN; again the same bytes on every transport.
+ *
+ * Snapshots:
+ *   ioctl      STATCHAN_IOC_SNAPSHOT copies one into the caller's buffer.
+ *   netlink    STATCHAN_CMD_SNAPSHOT_GET, a dump. Each message carries
+ *              STATCHAN_A_OFFSET and STATCHAN_A_DATA; all pieces together
+ *              are one snapshot, taken once: a dump can not tear.
+ *   mmap       STATCHAN_IOC_CHANNEL_OPEN(mmap, SNAPSHOT) once, then
+ *              STATCHAN_IOC_SNAPSHOT_MAP names the offset and length at which
+ *              mmap() shows the snapshot, read-only. Calling it again lets go
+ *              of the one before. Offsets repeat, so a program maps each once.
+ *   mmap live  STATCHAN_IOC_CHANNEL_OPEN(mmap, LIVE): mmap() from offset
+ *              STATCHAN_MMAP_LIVE shows struct statchan_live, and two images
+ *              that the kernel refreshes in turn. See struct statchan_live.
+ *
+ * Samples: STATCHAN_IOC_CHANNEL_OPEN(transport, SAMPLES), then
+ *   ioctl      poll(), STATCHAN_IOC_READ copies whole records of all CPUs.
+ *   mmap       per-CPU rings, see struct statchan_ring_producer.
+ *   relay      per-CPU files in debugfs, named in the answer to the open.
+ *              Read, map or splice them; poll() the channel's own descriptor.
+ *   netlink    STATCHAN_CMD_CHANNEL_OPEN on the socket that will join the
+ *              multicast group named in the answer. Each STATCHAN_CMD_SAMPLES
+ *              message carries records of one CPU in STATCHAN_A_DATA.
+ * A channel dies with the file or socket that opened it.
+ *
+ * WHAT IS PROMISED
+ *
+ * Every record of a source has (cpu, seq). On each CPU seq counts from 0
+ * without holes while any channel listens, and is taken before anything can
+ * fail. A channel delivers one CPU's records in increasing seq. A loss is
+ * delivered as struct statchan_lost at the place where it happened, before the
+ * next record of that CPU. For each channel and CPU, see struct statchan_ledger:
+ *	produced = accepted + filtered + sum(lost)
+ *
+ * COMPATIBILITY
+ *
+ * All structures have the same layout for 32- and 64-bit programs. Each ioctl
+ * structure starts with its size; a newer program's trailing bytes must be 0
+ * on an older kernel (-E2BIG). Unknown flags and non-zero reserved fields are
+ * -EINVAL. STATCHAN_ABI is raised when a program written for the old number
+ * would misread the new one; additions at the end do not raise it.
+ *
+ * ERRORS
+ *
+ * A failed ioctl leaves a sentence for people behind: STATCHAN_IOC_ERROR.
+ * Generic netlink carries the same sentence as extended acknowledgement.
+ *
+ * PERMISSION
+ *
+ * Opening the device needs the rights of its file mode. Samples, source_add,
+ * _del and _set need CAP_NET_ADMIN in the user namespace that owns the network
+ * namespace, on every transport.
+ */
+#ifndef _UAPI_LINUX_STATCHAN_H
+#define _UAPI_LINUX_STATCHAN_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define STATCHAN_ABI		1
+
+#define STATCHAN_DEVICE		"statchan"	/* /dev/statchan */
+#define STATCHAN_GENL_NAME	"statchan"
+#define STATCHAN_GENL_VERSION	1
+#define STATCHAN_GENL_EVENTS	"events"	/* multicast group of events */
+#define STATCHAN_GENL_SAMPLES	"samples"	/* "samples0" .. "samples15" */
+#define STATCHAN_GENL_N_SAMPLES	16
+
+#define STATCHAN_NAME_MAX	32	/* with the terminating 0 */
+#define STATCHAN_PARAMS_MAX	1024	/* "key=value key=value", with the 0 */
+#define STATCHAN_PATH_MAX	128
+#define STATCHAN_ERROR_MAX	200
+#define STATCHAN_ALIGN		8	/* of records in every buffer */
+#define STATCHAN_SNAPLEN_MAX	32768	/* captured bytes of one record */
+#define STATCHAN_COUNTERS_MAX	(8U << 20)	/* of one source: 64 MiB */
+
+#define STATCHAN_UNAVAILABLE	(~0ULL)	/* a value this transport can't know */
+
+/* ---- limits and defaults of a channel (0 in a request: the default) ---- */
+
+#define STATCHAN_SNAPLEN_DEFAULT	128
+#define STATCHAN_BUFFER_DEFAULT		(1U << 20)	/* bytes per CPU */
+#define STATCHAN_BUFFER_MAX		(256U << 20)	/* bytes per CPU */
+#define STATCHAN_WATERMARK_DEFAULT	64		/* records */
+#define STATCHAN_TIMEOUT_DEFAULT	10000000ULL	/* ns: 10 ms */
+#define STATCHAN_TIMEOUT_MIN		10000ULL	/* ns: 10 us */
+#define STATCHAN_TIMEOUT_NEVER		(~0ULL)
+#define STATCHAN_PERIOD_DEFAULT		100000000ULL	/* ns: 100 ms */
+#define STATCHAN_PERIOD_MIN		1000000ULL	/* ns: 1 ms */
+#define STATCHAN_SUBBUFS_DEFAULT	8
+#define STATCHAN_SUBBUFS_MAX		1024
+
+/* ---- snapshots ---- */
+
+#define STATCHAN_SNAPSHOT_MAGIC	0x50414e53U	/* "SNAP", in memory order on LE */
+
+/* statchan_snapshot.flags */
+#define STATCHAN_SNAP_ATOMIC	0x1U	/* one point in time for all counters */
+#define STATCHAN_SNAP_TORN	0x2U	/* the source changed while it was read */
+
+/**
+ * struct statchan_snapshot - head of a snapshot image
+ * @magic:	STATCHAN_SNAPSHOT_MAGIC
+ * @head_len:	bytes of this head; the counters start here
+ * @flags:	STATCHAN_SNAP_*; neither ATOMIC nor TORN: read one after another
+ * @source:	id of the source
+ * @n_counters:	number of __u64 values that follow
+ * @generation:	counts the snapshots of this source from 1
+ * @schema_hash: see struct statchan_schema
+ * @begin_ns:	CLOCK_MONOTONIC before the first counter was read
+ * @end_ns:	CLOCK_MONOTONIC after the last
+ * @reserved:	0
+ */
+struct statchan_snapshot {
+	__u32 magic;
+	__u32 head_len;
+	__u32 flags;
+	__u32 source;
+	__u64 n_counters;
+	__u64 generation;
+	__u64 schema_hash;
+	__u64 begin_ns;
+	__u64 end_ns;
+	__u64 reserved;
+};
+
+/* ---- schema ---- */
+
+#define STATCHAN_SCHEMA_MAGIC	0x4d484353U	/* "SCHM" */
+
+enum statchan_field_type {
+	STATCHAN_COUNTER = 1,	/* only grows, wraps at 2^64 */
+	STATCHAN_GAUGE = 2,	/* any value */
+};
+
+enum statchan_unit {
+	STATCHAN_UNIT_NONE = 0,
+	STATCHAN_UNIT_PACKETS = 1,
+	STATCHAN_UNIT_BYTES = 2,
+	STATCHAN_UNIT_EVENTS = 3,
+	STATCHAN_UNIT_NS = 4,
+};
+
+/**
+ * struct statchan_schema - head of a schema blob
+ * @magic:	STATCHAN_SCHEMA_MAGIC
+ * @len:	bytes of the whole blob
+ * @n_groups:	struct statchan_group[n_groups] follow the head
+ * @n_fields:	struct statchan_field[n_fields] follow the groups
+ * @n_counters:	sum over groups of instances x fields
+ * @hash:	xxHash64, seed 0, of the blob with this field 0
+ *
+ * Counter (group g, instance i, field f of that group) is value number
+ *	g.first_counter + i * g.n_fields + f
+ * of a snapshot; its description is field number g.first_field + f.
+ */
+struct statchan_schema {
+	__u32 magic;
+	__u32 len;
+	__u32 n_groups;
+	__u32 n_fields;
+	__u64 n_counters;
+	__u64 hash;
+};
+
+struct statchan_group {
+	char  name[STATCHAN_NAME_MAX];
+	__u32 instances;
+	__u32 n_fields;
+	__u32 first_field;
+	__u32 first_counter;
+};
+
+struct statchan_field {
+	char  name[STATCHAN_NAME_MAX];	/* 31 bytes and 0, as ethtool's */
+	__u16 type;			/* enum statchan_field_type */
+	__u16 unit;			/* enum statchan_unit */
+	__u32 reserved;
+};
+
+/* ---- records ---- */
+
+enum statchan_record_type {
+	STATCHAN_RECORD_SAMPLE = 1,	/* struct statchan_record + payload */
+	STATCHAN_RECORD_LOST = 2,	/* struct statchan_lost */
+	STATCHAN_RECORD_PAD = 3,	/* only in mapped relay sub-buffers */
+};
+
+/* statchan_record.flags */
+#define STATCHAN_REC_TRUNCATED	0x01	/* captured less than there was to capture */
+#define STATCHAN_REC_INGRESS	0x02	/* packet was received */
+#define STATCHAN_REC_EGRESS	0x04	/* packet was sent */
+#define STATCHAN_REC_VLAN	0x08	/* vlan_tci and vlan_proto are valid */
+
+/**
+ * struct statchan_record - head of a sample
+ * @len:	bytes of head and payload, without padding. The next record is at
+ *		the next multiple of STATCHAN_ALIGN. All records begin with
+ *		@len, @type and @cpu, so an unknown type can be skipped.
+ * @type:	STATCHAN_RECORD_SAMPLE
+ * @cpu:	that emitted it
+ * @seq:	number of the record on that CPU, from 0
+ * @time_ns:	CLOCK_MONOTONIC of the emit, or as the source stamped it
+ * @orig_len:	bytes of the packet before it was cut
+ * @ifindex:	of the interface, 0 where there is none
+ * @rate:	1 in @rate packets is sampled by the source
+ * @flags:	STATCHAN_REC_*
+ * @protocol:	ethertype in host order, 0 if unknown
+ * @vlan_tci:	as in the tag, host order; in the payload no tag
+ * @vlan_proto:	ethertype of the tag, host order
+ * @queue:	receive or transmit queue
+ */
+struct statchan_record {
+	__u32 len;
+	__u16 type;
+	__u16 cpu;
+	__u64 seq;
+	__u64 time_ns;
+	__u32 orig_len;
+	__u32 ifindex;
+	__u32 rate;
+	__u16 flags;
+	__u16 protocol;
+	__u16 vlan_tci;
+	__u16 vlan_proto;
+	__u32 queue;
+};
+
+/* Why a record was lost. */
+enum statchan_lost_reason {
+	STATCHAN_LOST_RING_FULL = 0,	/* consumer was too slow */
+	STATCHAN_LOST_NO_MEMORY = 1,	/* an allocation failed */
+	STATCHAN_LOST_OVERSIZE = 2,	/* record is larger than the buffer */
+	STATCHAN_LOST_SOCKET_OVERRUN = 3, /* receive buffer of a socket full */
+	STATCHAN_LOST_CONSUMER_GONE = 4, /* accepted, then the consumer left */
+	STATCHAN_LOST_OVERWRITTEN = 5,	/* overwrite mode: the oldest went */
+	STATCHAN_LOST_INJECTED = 6,	/* by the faults switch */
+	STATCHAN_N_LOST = 8,		/* room in struct statchan_ledger */
+};
+
+/**
+ * struct statchan_lost - a gap, in band
+ * @len:	sizeof(struct statchan_lost)
+ * @type:	STATCHAN_RECORD_LOST
+ * @cpu:	on which records were lost
+ * @first_seq:	first and
+ * @last_seq:	last sequence number lost
+ * @count:	records lost; less than last - first + 1 where the channel
+ *		takes 1 in n of the source's records, or reasons alternated
+ * @first_ns:	CLOCK_MONOTONIC of the first and
+ * @last_ns:	of the last loss
+ * @reason:	enum statchan_lost_reason
+ * @reserved:	0
+ */
+struct statchan_lost {
+	__u32 len;
+	__u16 type;
+	__u16 cpu;
+	__u64 first_seq;
+	__u64 last_seq;
+	__u64 count;
+	__u64 first_ns;
+	__u64 last_ns;
+	__u32 reason;
+	__u32 reserved;
+};
+
+/**
+ * struct statchan_ledger - what became of the records of one channel and CPU
+ * @cpu:	this CPU
+ * @reserved:	0
+ * @produced:	records the source emitted while this channel listened
+ * @accepted:	records handed to the transport
+ * @filtered:	records that the channel's own sampling left out
+ * @truncated:	of the accepted, those cut to snaplen
+ * @wakeups:	notifications sent to the consumer
+ * @consumed:	records the consumer took, where the kernel can know
+ * @bytes:	accepted, heads and padding included
+ * @lost:	by enum statchan_lost_reason
+ *
+ * A value that can't be known is STATCHAN_UNAVAILABLE.
+ */
+struct statchan_ledger {
+	__u32 cpu;
+	__u32 reserved;
+	__u64 produced;
+	__u64 accepted;
+	__u64 filtered;
+	__u64 truncated;
+	__u64 wakeups;
+	__u64 consumed;
+	__u64 bytes;
+	__u64 lost[STATCHAN_N_LOST];
+};
+
+/* ---- shared memory of the mmap transport ---- */
+
+/*
+ * Samples: one ring per possible CPU. The ring of CPU c starts at mmap offset
+ *	STATCHAN_MMAP_RING + c * ring_stride
+ * (ring_stride, page_size and buffer_size from the answer to the open):
+ *
+ *   +0                    consumer page   read-write, the only writable page
+ *   +page_size            producer page   read-only
+ *   +2*page_size          data            read-only, buffer_size bytes
+ *   +2*page_size+buf      data again, so that no record wraps
+ *
+ * Positions are byte counts that never wrap in practice; the place of a
+ * position in data is pos & (buffer_size - 1). The kernel writes a record and
+ * then stores head with release; the consumer loads head with acquire, reads
+ * records from pos to head, then stores pos with release. A position that the
+ * consumer forges harms only its own records.
+ *
+ * poll() answers for the wakeup policy: it reports readable when pos is before
+ * the announced position, which follows head when the watermark is reached or
+ * the timeout has passed. A reader that need not sleep just looks at head.
+ *
+ * In overwrite mode the kernel advances tail before it overwrites [tail, ..):
+ * copy a record out, then check that tail has not passed its position.
+ */
+#define STATCHAN_MMAP_RING	0ULL
+#define STATCHAN_MMAP_SNAPSHOT	(1ULL << 40)
+#define STATCHAN_MMAP_LIVE	(1ULL << 41)
+
+#define STATCHAN_RING_EOS	0x1U	/* the source is gone, nothing follows head */
+
+struct statchan_ring_consumer {
+	__u64 pos;		/* written by the consumer only */
+};
+
+struct statchan_ring_producer {
+	__u64 head;		/* all written by the kernel only */
+	__u64 tail;
+	__u64 announced;
+	__u32 flags;		/* STATCHAN_RING_* */
+	__u32 cpu;
+};
+
+/**
+ * struct statchan_live - control page of a live snapshot
+ * @magic:	STATCHAN_LIVE_MAGIC
+ * @flags:	STATCHAN_LIVE_EOS when the source is gone
+ * @seq:	number of complete images; image seq & 1 is the newest. 0: none yet
+ * @writing:	seq + 1 while the kernel writes the next image into the other
+ *		half, else equal to seq
+ * @period_ns:	between refreshes
+ * @image_len:	bytes of one image
+ * @image_offset: of image 0 and 1 from the start of this page
+ * @errors:	refreshes that failed
+ *
+ * A reader loads seq with acquire, reads image seq & 1, issues a read barrier,
+ * and loads writing: if writing > seq + 1 the image may be torn; again.
+ */
+#define STATCHAN_LIVE_MAGIC	0x4556494cU	/* "LIVE" */
+#define STATCHAN_LIVE_EOS	0x1U
+
+struct statchan_live {
+	__u32 magic;
+	__u32 flags;
+	__u64 seq;
+	__u64 writing;
+	__u64 period_ns;
+	__u64 image_len;
+	__u64 image_offset[2];
+	__u64 errors;
+};
+
+/* ---- transports ---- */
+
+enum statchan_transport_id {
+	STATCHAN_T_IOCTL = 1,
+	STATCHAN_T_NETLINK = 2,
+	STATCHAN_T_RELAY = 3,
+	STATCHAN_T_MMAP = 4,
+};
+
+#define STATCHAN_CAP_SNAPSHOT	0x0001U	/* snapshots on request */
+#define STATCHAN_CAP_LIVE	0x0002U	/* snapshots refreshed by the kernel */
+#define STATCHAN_CAP_SAMPLES	0x0004U
+#define STATCHAN_CAP_EVENTS	0x0008U
+#define STATCHAN_CAP_MULTICAST	0x0010U	/* many subscribers share one send */
+#define STATCHAN_CAP_ZEROCOPY	0x0020U	/* reader sees the kernel's memory */
+#define STATCHAN_CAP_OVERWRITE	0x0040U	/* mode overwrite */
+#define STATCHAN_CAP_FILES	0x0080U	/* plain tools can read it */
+
+struct statchan_transport_info {
+	__u32 id;			/* enum statchan_transport_id */
+	__u32 caps;			/* STATCHAN_CAP_* */
+	char  name[STATCHAN_NAME_MAX];
+};
+
+/* ---- ioctl structures: size first, then in, then out ---- */
+
+struct statchan_version {
+	__u32 size;
+	__u32 abi;		/* out: STATCHAN_ABI of the module */
+	__u32 page_size;	/* out */
+	__u32 nr_cpus;		/* out: possible CPUs, highest number + 1 */
+};
+
+struct statchan_transports {
+	__u32 size;
+	__u32 count;		/* in: room in buf; out: number there are */
+	__aligned_u64 buf;	/* struct statchan_transport_info[] */
+};
+
+/* params: "key=value key=value", ended by 0, STATCHAN_PARAMS_MAX at most */
+struct statchan_source_req {
+	__u32 size;
+	__u32 id;			/* out: of the source */
+	char  name[STATCHAN_NAME_MAX];
+	char  kind[STATCHAN_NAME_MAX];	/* add only */
+	__aligned_u64 params;		/* add and set; 0: none */
+};
+
+struct statchan_source_info {
+	__u32 size;
+	__u32 id;			/* in: 0 = by name; out */
+	char  name[STATCHAN_NAME_MAX];	/* in if id is 0; out */
+	char  kind[STATCHAN_NAME_MAX];
+	char  params[STATCHAN_PARAMS_MAX]; /* in force, "key=value key=value" */
+	__u64 n_counters;
+	__u64 schema_hash;
+	__u64 generation;		/* of the newest snapshot, 0: none */
+	__u64 observed;			/* packets seen by the sampler */
+	__u64 emitted;			/* records emitted, all CPUs */
+	__u32 rate;			/* 1 in rate is sampled */
+	__u32 channels;			/* open sample channels */
+};
+
+/* The source with the smallest id greater than id; -ENOENT after the last. */
+struct statchan_source_next {
+	__u32 size;
+	__u32 id;
+};
+
+struct statchan_schema_req {
+	__u32 size;
+	__u32 source;
+	__aligned_u64 buf;
+	__u64 len;		/* in: room; out: bytes of the blob */
+};				/* too small: -EMSGSIZE, len set, buf untouched */
+
+#define STATCHAN_GET_DIGEST	0x1U	/* flags: compute digest, too */
+
+struct statchan_snapshot_req {
+	__u32 size;
+	__u32 source;
+	__u32 flags;		/* STATCHAN_GET_* */
+	__u32 reserved;
+	__u64 max_age_ns;	/* share a snapshot at most so old; 0: take one */
+	__u64 generation;	/* in: 0, or just this one (-ESTALE); out */
+	__aligned_u64 buf;
+	__u64 len;		/* in: room; out: bytes of the image */
+	__u64 digest;		/* out: xxHash64, seed 0, of the counters */
+	__u64 offset;		/* out, SNAPSHOT_MAP only: where to mmap() */
+};				/* too small: -EMSGSIZE, len set, buf untouched */
+
+enum statchan_channel_kind {
+	STATCHAN_CHANNEL_SAMPLES = 1,
+	STATCHAN_CHANNEL_SNAPSHOT = 2,	/* for SNAPSHOT_MAP */
+	STATCHAN_CHANNEL_LIVE = 3,
+};
+
+enum statchan_mode {
+	STATCHAN_MODE_DISCARD = 0,	/* full: the newest record is lost */
+	STATCHAN_MODE_OVERWRITE = 1,	/* full: the oldest records are lost */
+};
+
+/**
+ * struct statchan_channel_config - what a channel may choose; 0: the default
+ * @rate:	1 in rate packets. The first channel of a source sets the source's
+ *		rate; a later one must ask for a multiple of it. 0: as it is
+ * @snaplen:	captured bytes of a record, at most
+ * @watermark_records: announce after so many records, or
+ * @watermark_bytes:   so many bytes, per CPU, whichever comes first
+ * @timeout_ns: announce what waits so long. STATCHAN_TIMEOUT_NEVER: don't
+ * @buffer_size: bytes per CPU
+ * @subbufs:	relay: sub-buffers per CPU, at least 2
+ * @mode:	enum statchan_mode
+ * @period_ns:	live snapshots: between refreshes
+ */
+struct statchan_channel_config {
+	__u32 rate;
+	__u32 snaplen;
+	__u32 watermark_records;
+	__u32 watermark_bytes;
+	__u64 timeout_ns;
+	__u64 buffer_size;
+	__u32 subbufs;
+	__u32 mode;
+	__u64 period_ns;
+};
+
+struct statchan_channel_req {
+	__u32 size;
+	__u32 source;
+	__u32 transport;	/* enum statchan_transport_id */
+	__u32 kind;		/* enum statchan_channel_kind */
+	struct statchan_channel_config want;
+	struct statchan_channel_config got;	/* out: in force */
+	__u32 id;		/* out: of the channel */
+	__u32 page_size;	/* out */
+	__u32 nr_cpus;		/* out: rings or files */
+	__u32 reserved;
+	__u64 ring_stride;	/* out, mmap samples */
+	__u64 map_len;		/* out, mmap live: bytes to map */
+	char  path[STATCHAN_PATH_MAX];	/* out, relay: folder of cpu0, cpu1, ... */
+};
+
+/* Channel with the smallest id greater than id, in the caller's namespace. */
+struct statchan_channel_info {
+	__u32 size;
+	__u32 id;		/* in: after this; out */
+	__u32 source;
+	__u32 transport;
+	__u32 kind;
+	__u32 flags;		/* STATCHAN_CHAN_* */
+	__u32 pid;		/* that opened it */
+	__u32 subscribers;	/* netlink: sockets that share it */
+	struct statchan_channel_config want;
+	struct statchan_channel_config got;
+};
+
+#define STATCHAN_CHAN_EOS	0x1U	/* the source is gone */
+
+struct statchan_read {
+	__u32 size;
+	__u32 flags;		/* out: STATCHAN_CHAN_EOS when drained and ended */
+	__aligned_u64 buf;
+	__u64 len;		/* in: room; out: bytes of whole records */
+	__u64 records;		/* out */
+};		/* next record does not fit: -EMSGSIZE, len = room it needs */
+
+/* Ledger of a channel: an entry for each possible CPU */
+struct statchan_ledger_req {
+	__u32 size;
+	__u32 channel;		/* 0: the one of this descriptor */
+	__u32 count;		/* in: room in buf; out: entries there are */
+	__u32 flags;		/* out: STATCHAN_CHAN_* */
+	__aligned_u64 buf;	/* struct statchan_ledger[] */
+};
+
+/* State of a relay file for programs that map it; read and splice need it not */
+struct statchan_relay_state {
+	__u32 size;
+	__u32 cpu;
+	__u64 consume;		/* in: sub-buffers to give back first */
+	__u64 produced;		/* out: complete sub-buffers since the open */
+	__u64 consumed;		/* out */
+	__u32 subbuf_size;	/* out: bytes */
+	__u32 subbufs;		/* out */
+	__u32 flags;		/* in: STATCHAN_RELAY_FLUSH; out: STATCHAN_CHAN_* */
+	__u32 filled;		/* out: bytes in the sub-buffer being written */
+};
+
+#define STATCHAN_RELAY_FLUSH	0x100U	/* complete a begun sub-buffer first */
+
+/* The sentence about this descriptor's last failed ioctl. */
+struct statchan_error {
+	__u32 size;
+	char  text[STATCHAN_ERROR_MAX];
+};
+
+#define STATCHAN_IOC_MAGIC	0xE7
+#define STATCHAN_IOC_VERSION	_IOWR(STATCHAN_IOC_MAGIC, 0, struct statchan_version)
+#define STATCHAN_IOC_ERROR	_IOWR(STATCHAN_IOC_MAGIC, 1, struct statchan_error)
+#define STATCHAN_IOC_TRANSPORTS	_IOWR(STATCHAN_IOC_MAGIC, 2, struct statchan_transports)
+#define STATCHAN_IOC_SOURCE_ADD	_IOWR(STATCHAN_IOC_MAGIC, 3, struct statchan_source_req)
+#define STATCHAN_IOC_SOURCE_DEL	_IOWR(STATCHAN_IOC_MAGIC, 4, struct statchan_source_req)
+#define STATCHAN_IOC_SOURCE_SET	_IOWR(STATCHAN_IOC_MAGIC, 5, struct statchan_source_req)
+#define STATCHAN_IOC_SOURCE_INFO _IOWR(STATCHAN_IOC_MAGIC, 6, struct statchan_source_info)
+#define STATCHAN_IOC_SOURCE_NEXT _IOWR(STATCHAN_IOC_MAGIC, 7, struct statchan_source_next)
+#define STATCHAN_IOC_SCHEMA	_IOWR(STATCHAN_IOC_MAGIC, 8, struct statchan_schema_req)
+#define STATCHAN_IOC_SNAPSHOT	_IOWR(STATCHAN_IOC_MAGIC, 9, struct statchan_snapshot_req)
+#define STATCHAN_IOC_SNAPSHOT_MAP _IOWR(STATCHAN_IOC_MAGIC, 10, struct statchan_snapshot_req)
+#define STATCHAN_IOC_CHANNEL_OPEN _IOWR(STATCHAN_IOC_MAGIC, 11, struct statchan_channel_req)
+#define STATCHAN_IOC_CHANNEL_NEXT _IOWR(STATCHAN_IOC_MAGIC, 12, struct statchan_channel_info)
+#define STATCHAN_IOC_READ	_IOWR(STATCHAN_IOC_MAGIC, 13, struct statchan_read)
+#define STATCHAN_IOC_LEDGER	_IOWR(STATCHAN_IOC_MAGIC, 14, struct statchan_ledger_req)
+#define STATCHAN_IOC_RELAY_STATE _IOWR(STATCHAN_IOC_MAGIC, 15, struct statchan_relay_state)
+
+/* ---- generic netlink ---- */
+
+enum statchan_cmd {
+	STATCHAN_CMD_UNSPEC,
+	STATCHAN_CMD_VERSION_GET,	/* do: ABI, NR_CPUS */
+	STATCHAN_CMD_TRANSPORT_GET,	/* dump: TRANSPORT, NAME, CAPS */
+	STATCHAN_CMD_SOURCE_GET,	/* do by SOURCE or NAME; dump */
+	STATCHAN_CMD_SOURCE_ADD,	/* do: NAME, KIND, PARAMS */
+	STATCHAN_CMD_SOURCE_DEL,	/* do: NAME */
+	STATCHAN_CMD_SOURCE_SET,	/* do: NAME, PARAMS */
+	STATCHAN_CMD_SCHEMA_GET,	/* dump: SOURCE; OFFSET, DATA pieces */
+	STATCHAN_CMD_SNAPSHOT_GET,	/* dump: SOURCE, MAX_AGE, GENERATION, FLAGS;
+					 * OFFSET, DATA pieces; first: LENGTH,
+					 * DIGEST if asked
+					 */
+	STATCHAN_CMD_CHANNEL_OPEN,	/* do: SOURCE, CONFIG; CHANNEL, GROUP, CONFIG */
+	STATCHAN_CMD_CHANNEL_CLOSE,	/* do: CHANNEL */
+	STATCHAN_CMD_CHANNEL_GET,	/* dump: CHANNEL, SOURCE, TRANSPORT, ... */
+	STATCHAN_CMD_LEDGER_GET,	/* dump: CHANNEL; LEDGER per message */
+	STATCHAN_CMD_SAMPLES,		/* notification, groups "samples*" */
+	STATCHAN_CMD_EVENT,		/* notification, group "events" */
+	__STATCHAN_CMD_MAX,
+};
+
+#define STATCHAN_CMD_MAX (__STATCHAN_CMD_MAX - 1)
+
+enum statchan_attr {
+	STATCHAN_A_UNSPEC,
+	STATCHAN_A_PAD,
+	STATCHAN_A_ABI,		/* u32 */
+	STATCHAN_A_NR_CPUS,	/* u32 */
+	STATCHAN_A_TRANSPORT,	/* u32, enum statchan_transport_id */
+	STATCHAN_A_CAPS,	/* u32, STATCHAN_CAP_* */
+	STATCHAN_A_SOURCE,	/* u32, id */
+	STATCHAN_A_NAME,	/* string */
+	STATCHAN_A_KIND,	/* string */
+	STATCHAN_A_PARAMS,	/* string, "key=value key=value" */
+	STATCHAN_A_SOURCE_INFO,	/* binary, struct statchan_source_info */
+	STATCHAN_A_MAX_AGE,	/* u64, ns */
+	STATCHAN_A_GENERATION,	/* u64 */
+	STATCHAN_A_FLAGS,	/* u32, STATCHAN_GET_* in, STATCHAN_CHAN_* out */
+	STATCHAN_A_LENGTH,	/* u64, bytes of the whole */
+	STATCHAN_A_DIGEST,	/* u64 */
+	STATCHAN_A_CHANNEL,	/* u32, id */
+	STATCHAN_A_GROUP,	/* string, multicast group to join */
+	STATCHAN_A_CONFIG,	/* nest of STATCHAN_C_*: wanted */
+	STATCHAN_A_EFFECTIVE,	/* nest of STATCHAN_C_*: in force */
+	STATCHAN_A_CHANNEL_INFO, /* binary, struct statchan_channel_info */
+	STATCHAN_A_LEDGER,	/* binary, struct statchan_ledger */
+	STATCHAN_A_CPU,		/* u32 */
+	STATCHAN_A_POSITION,	/* u64: sample records accepted on this CPU by this
+				 * channel before this message; a step between
+				 * messages is what the socket lost
+				 */
+	STATCHAN_A_COUNT,	/* u32: sample records in this message */
+	STATCHAN_A_EVENT,	/* u32, enum statchan_event */
+	STATCHAN_A_TIME,	/* u64, CLOCK_MONOTONIC ns */
+	STATCHAN_A_TEXT,	/* string, for people */
+	/* OFFSET and DATA come last, in this order: bulk can be received in place */
+	STATCHAN_A_OFFSET,	/* u64 */
+	STATCHAN_A_DATA,	/* binary */
+	__STATCHAN_A_MAX,
+};
+
+#define STATCHAN_A_MAX (__STATCHAN_A_MAX - 1)
+
+enum statchan_config_attr {
+	STATCHAN_C_UNSPEC,
+	STATCHAN_C_PAD,
+	STATCHAN_C_RATE,	/* u32 */
+	STATCHAN_C_SNAPLEN,	/* u32 */
+	STATCHAN_C_WATERMARK_RECORDS, /* u32 */
+	STATCHAN_C_WATERMARK_BYTES, /* u32 */
+	STATCHAN_C_TIMEOUT,	/* u64, ns */
+	STATCHAN_C_BUFFER_SIZE,	/* u64, bytes per CPU */
+	__STATCHAN_C_MAX,
+};
+
+#define STATCHAN_C_MAX (__STATCHAN_C_MAX - 1)
+
+enum statchan_event {
+	STATCHAN_EVENT_SOURCE_ADDED = 1,
+	STATCHAN_EVENT_SOURCE_GONE = 2,
+	STATCHAN_EVENT_SOURCE_CHANGED = 3,	/* parameters or sampling rate */
+	STATCHAN_EVENT_CHANNEL_OPENED = 4,
+	STATCHAN_EVENT_CHANNEL_CLOSED = 5,
+	STATCHAN_EVENT_THRESHOLD = 6,		/* raised by a source */
+};
+
+#endif /* _UAPI_LINUX_STATCHAN_H */
