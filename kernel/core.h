@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of the core know of each other.
+ *
+ * Locks, outermost first:
+ *	statchan_kinds_lock	kinds, and create, destroy and set of sources
+ *	source.lock		channels of a source, listen, rate, gone
+ *	statchan_registry_lock	the list of sources (leaf)
+ *	statchan_channels_lock	the list of channels (leaf)
+ *	source.snap.lock	taking snapshots (leaf, sleeps in the driver)
+ *	channel_cpu.lock	raw, IRQs off: all that a producer writes
+ */
+#ifndef _STATCHAN_CORE_H
+#define _STATCHAN_CORE_H
+
+#include <linux/hrtimer.h>
+#include <linux/irq_work.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/poll.h>
+#include <linux/spinlock.h>
+#include <linux/statchan.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include <statchan/source.h>
+
+#include "compat.h"
+
+struct file;
+struct statchan_channel;
+struct statchan_transport;
+struct net;
+struct vm_area_struct;
+
+/* ---- snapshots: snapshot.c ---- */
+
+#define STATCHAN_SNAP_SLOTS	64
+
+/**
+ * struct statchan_snap - a snapshot, immutable while it has users
+ * @src:	holds no reference; the users do
+ * @image:	vmalloc_user() memory: struct statchan_snapshot and the counters
+ * @len:	bytes of the image
+ * @index:	place in src->snap.slot; names the mmap offset
+ * @users:	under src->snap.lock: who reads it now
+ * @maps:	mappings; while there are any the memory stays in its slot
+ * @digest:	xxh64 of the counters, if @digested
+ */
+struct statchan_snap {
+	struct statchan_source *src;
+	struct statchan_snapshot *image;
+	u64 len;
+	u32 index;
+	u32 users;
+	atomic_t maps;
+	u64 digest;
+	bool digested;
+};
+
+struct statchan_snap_pool {
+	struct mutex lock;
+	u64 generation;
+	struct statchan_snap *latest;
+	struct statchan_snap *slot[STATCHAN_SNAP_SLOTS];
+	struct delayed_work trim;
+};
+
+void statchan_snap_pool_init(struct statchan_source *src);
+void statchan_snap_pool_destroy(struct statchan_source *src);
+struct statchan_snap *statchan_snap_get(struct statchan_source *src,
+					u64 max_age_ns, u64 generation,
+					struct statchan_err *err);
+void statchan_snap_put(struct statchan_snap *snap);
+u64 statchan_snap_digest(struct statchan_snap *snap);
+u64 statchan_snap_offset(const struct statchan_snap *snap);
+int statchan_snap_mmap(struct statchan_source *src, struct vm_area_struct *vma);
+
+static inline u64 statchan_image_len(u64 n_counters)
+{
+	return sizeof(struct statchan_snapshot) + n_counters * sizeof(u64);
+}
+
+/* ---- sources: source.c, kind.c, schema.c ---- */
+
+#define STATCHAN_KIND_PARAMS	24
+
+struct statchan_source_cpu {
+	u64 seq;		/* next number; this CPU with IRQs off */
+	u64 observed;		/* this CPU */
+	u32 skip;		/* packets until the next sample; this CPU */
+};
+
+struct statchan_source {
+	struct list_head node;		/* statchan_registry_lock */
+	struct kref ref;
+	u32 id;
+	char name[STATCHAN_NAME_MAX];
+	struct net *net;		/* compared only; valid until gone */
+	const struct statchan_source_ops *ops;
+	void *priv;
+
+	const struct statchan_kind *kind; /* NULL: a driver's own */
+	u64 params[STATCHAN_KIND_PARAMS]; /* statchan_kinds_lock */
+
+	struct statchan_schema *schema;	/* blob, immutable */
+
+	struct mutex lock;
+	bool gone;			/* lock */
+	u32 rate;			/* lock; READ_ONCE in the sampler */
+	u32 listeners;			/* lock; READ_ONCE in emit */
+	struct list_head channels;	/* lock; RCU in emit */
+	struct statchan_source_cpu __percpu *cpu;
+
+	struct statchan_snap_pool snap;
+};
+
+extern struct mutex statchan_registry_lock;
+
+struct statchan_source *statchan_source_find(struct net *net, u32 id,
+					     const char *name,
+					     struct statchan_err *err);
+struct statchan_source *statchan_source_after(struct net *net, u32 id);
+void statchan_source_put(struct statchan_source *src);
+void statchan_source_counts(struct statchan_source *src, u64 *observed,
+			    u64 *emitted);
+int statchan_source_set_rate(struct statchan_source *src, u32 rate,
+			     struct statchan_err *err);
+int statchan_source_attach(struct statchan_source *src,
+			   struct statchan_channel *ch,
+			   struct statchan_err *err);
+void statchan_source_detach(struct statchan_source *src,
+			    struct statchan_channel *ch);
+
+struct statchan_schema *statchan_schema_build(const struct statchan_schema_desc *desc);
+
+int statchan_kind_add_source(struct net *net, const char *kind,
+			     const char *name, const char *params, u32 *id,
+			     struct statchan_err *err);
+int statchan_kind_del_source(struct net *net, const char *name,
+			     struct statchan_err *err);
+int statchan_kind_set_source(struct net *net, const char *name,
+			     const char *params, struct statchan_err *err);
+void statchan_kind_format(struct statchan_source *src, char *buf, size_t len);
+void statchan_kind_net_exit(struct net *net);
+
+/* ---- records: record.c ---- */
+
+u32 statchan_record_captured(const struct statchan_sample *s, u32 snaplen);
+void statchan_record_write(void *dst, const struct statchan_sample *s,
+			   u32 captured, u32 rate, u32 cpu, u64 seq, u64 time_ns);
+
+static inline u32 statchan_record_room(u32 captured)
+{
+	return ALIGN(sizeof(struct statchan_record) + captured, STATCHAN_ALIGN);
+}
+
+/* ---- channels: channel.c, emit.c, ledger.c ---- */
+
+#define STATCHAN_SEQ_NONE	(~0ULL)
+
+/* Losses not yet told to the consumer, of one reason */
+struct statchan_gap {
+	u64 first_seq;
+	u64 last_seq;
+	u64 count;
+	u64 first_ns;
+	u64 last_ns;
+};
+
+/**
+ * struct statchan_channel_cpu - what one CPU produces into one channel
+ * @lock:	owner of all below but @work; taken by emit on this CPU, and by
+ *		flush from anywhere
+ * @first_seq:	of the first record this channel was offered, or SEQ_NONE
+ * @next_seq:	one after the last; produced = next_seq - first_seq
+ * @pending_records: accepted since the last announcement
+ * @gaps:	bit r: gap[r] waits to be written
+ * @priv:	of the transport
+ * @work:	leaves the producer's context to notify the consumer
+ */
+struct statchan_channel_cpu {
+	raw_spinlock_t lock;
+	bool ended;
+	bool timer_armed;
+	u16 cpu;
+	u32 gaps;
+	struct statchan_channel *ch;
+	void *priv;
+	u64 first_seq;
+	u64 next_seq;
+	u64 accepted;
+	u64 bytes;
+	u64 filtered;
+	u64 truncated;
+	u64 wakeups;
+	u32 pending_records;
+	u32 pending_bytes;
+	u64 lost[STATCHAN_N_LOST];
+	struct statchan_gap gap[STATCHAN_N_LOST];
+	struct hrtimer timer;
+	struct irq_work work;
+};
+
+struct statchan_channel {
+	struct list_head node;		/* source.lock; RCU in emit */
+	struct list_head all;		/* statchan_channels_lock */
+	struct kref ref;
+	u32 id;
+	u32 kind;			/* enum statchan_channel_kind */
+	const struct statchan_transport *transport;
+	struct statchan_source *src;	/* counted */
+	struct module *owner;		/* of the source, counted */
+	struct net *net;		/* compared only */
+	struct statchan_channel_config want;
+	struct statchan_channel_config got;
+	u32 snaplen;			/* hot copies of got */
+	u32 decimate;			/* takes 1 in so many records */
+	u32 watermark_records;
+	u32 watermark_bytes;
+	u64 timeout_ns;
+	u32 pid;
+	bool attached;			/* source.lock */
+	bool eos;			/* set once, WRITE_ONCE */
+	struct statchan_channel_cpu __percpu *cpu;
+	wait_queue_head_t wait;
+	void *priv;			/* of the transport */
+};
+
+/**
+ * struct statchan_transport - one way across the boundary
+ *
+ * @open:	mandatory. Process context, may sleep. ch->want is checked for
+ *		what all have in common; choose and set ch->got, allocate, fill
+ *		in @req what the consumer needs. ch->priv and cc->priv are the
+ *		transport's. On error everything is undone, with a sentence.
+ * @close:	mandatory. Process context, may sleep; no emit, timer or
+ *		irq_work of the channel runs any more. Frees what open made.
+ *
+ * For transports with STATCHAN_CAP_SAMPLES, under cc->lock with IRQs off:
+ * @reserve:	memory for @room bytes (a multiple of STATCHAN_ALIGN), or NULL
+ *		and *reason. Nothing is visible to the consumer yet; a second
+ *		reserve without commit returns the same place.
+ * @commit:	the reserved record is complete
+ * @announce:	all committed may be delivered now. Return: whether @notify must
+ *		be called to reach a sleeping consumer.
+ * And:
+ * @notify:	optional, else ch->wait is woken. irq_work context.
+ * @end:	optional. No record follows. Process context, may sleep.
+ * @consumed:	optional. Records the consumer took, or STATCHAN_UNAVAILABLE.
+ *		Under statchan_channels_lock; the channel is open.
+ * @subscribers: optional. Sockets that share the channel.
+ *
+ * For channels opened through the character device, process context:
+ * @readable:	is there anything announced and not consumed?
+ * @read:	copy whole records out
+ * @mmap:	map offsets of the channel
+ * @state:	relay's control of mapped readers
+ */
+struct statchan_transport {
+	const char *name;
+	u32 id;
+	u32 caps;
+
+	int (*open)(struct statchan_channel *ch,
+		    struct statchan_channel_req *req, struct statchan_err *err);
+	void (*close)(struct statchan_channel *ch);
+
+	void *(*reserve)(struct statchan_channel_cpu *cc, u32 room, u32 *reason);
+	void (*commit)(struct statchan_channel_cpu *cc, u32 room);
+	bool (*announce)(struct statchan_channel_cpu *cc);
+
+	void (*notify)(struct statchan_channel_cpu *cc);
+	void (*end)(struct statchan_channel *ch);
+	u64 (*consumed)(struct statchan_channel_cpu *cc);
+	u32 (*subscribers)(struct statchan_channel *ch);
+
+	bool (*readable)(struct statchan_channel *ch);
+	int (*read)(struct statchan_channel *ch, struct statchan_read *req,
+		    struct statchan_err *err);
+	int (*mmap)(struct statchan_channel *ch, struct vm_area_struct *vma);
+	int (*state)(struct statchan_channel *ch,
+		     struct statchan_relay_state *req, struct statchan_err *err);
+};
+
+extern struct mutex statchan_channels_lock;
+
+struct statchan_channel *
+statchan_channel_open(struct net *net, struct statchan_channel_req *req,
+		      u32 pid, struct statchan_err *err);
+void statchan_channel_close(struct statchan_channel *ch);
+void statchan_channel_put(struct statchan_channel *ch);
+void statchan_channel_end(struct statchan_channel *ch);
+struct statchan_channel *statchan_channel_after(struct net *net, u32 id);
+int statchan_channel_info(struct net *net, struct statchan_channel_info *info);
+int statchan_channel_ledger(struct net *net, u32 id, u32 cpu,
+			    struct statchan_ledger *out, u32 *flags);
+void statchan_ledger_fill(struct statchan_channel *ch, u32 cpu,
+			  struct statchan_ledger *out);
+
+void statchan_emit_flush(struct statchan_channel_cpu *cc);
+enum hrtimer_restart statchan_emit_timer(struct hrtimer *timer);
+
+/* ---- transports: transport.c, transport/ ---- */
+
+extern const struct statchan_transport statchan_transport_ioctl;
+extern const struct statchan_transport statchan_transport_netlink;
+extern const struct statchan_transport statchan_transport_relay;
+extern const struct statchan_transport statchan_transport_mmap;
+
+int statchan_transports_check(void);
+const struct statchan_transport *statchan_transport_by_id(u32 id);
+const struct statchan_transport *statchan_transport_by_index(u32 index);
+void statchan_transports_with(u32 caps, char *buf, size_t len);
+void statchan_transport_info(const struct statchan_transport *t,
+			     struct statchan_transport_info *info);
+
+/* ---- control operations, shared by both front ends: control.c ---- */
+
+bool statchan_may_admin(struct net *net);
+int statchan_ctl_source_add(struct net *net, const char *kind, const char *name,
+			    const char *params, u32 *id, struct statchan_err *err);
+int statchan_ctl_source_del(struct net *net, const char *name,
+			    struct statchan_err *err);
+int statchan_ctl_source_set(struct net *net, const char *name,
+			    const char *params, struct statchan_err *err);
+int statchan_ctl_source_info(struct statchan_source *src,
+			     struct statchan_source_info *info);
+
+/* ---- front ends and events: chardev.c, genl.c, event.c ---- */
+
+int statchan_chardev_init(void);
+void statchan_chardev_exit(void);
+int statchan_genl_init(void);
+void statchan_genl_exit(void);
+void statchan_event(struct net *net, u32 event, u32 source, u32 channel,
+		    const char *name, const char *text);
+int statchan_debugfs_init(void);
+void statchan_debugfs_exit(void);
+extern struct dentry *statchan_debugfs;
+
+#endif /* _STATCHAN_CORE_H */
