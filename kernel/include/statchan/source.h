@@ -174,7 +174,12 @@ void statchan_source_event(struct statchan_source *src, u32 event,
 /**
  * struct statchan_sample - a packet, or anything else, about to be recorded
  * @skb:	the packet, linear or not; NULL: @data
- * @data:	flat bytes, if @skb is NULL
+ * @data:	flat bytes, if @skb is NULL; NULL: @fill
+ * @fill:	if both are NULL: makes the payload in place, in the transport's
+ *		memory. @dst is aligned to STATCHAN_ALIGN, @len is what the
+ *		channel captures, (@cpu, @seq) is the record. Must write all
+ *		@len bytes. Called once per channel that takes the record, with
+ *		interrupts off, so: short, no lock, no sleep
  * @offset:	@skb: where the capture starts, from skb->data; may be negative
  *		back to the link-layer header in the headroom
  * @len:	bytes there are to capture
@@ -188,6 +193,7 @@ void statchan_source_event(struct statchan_source *src, u32 event,
 struct statchan_sample {
 	const struct sk_buff *skb;
 	const void *data;
+	void (*fill)(void *dst, u32 len, u32 cpu, u64 seq);
 	int offset;
 	u32 len;
 	u32 orig_len;
