@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <statchan/error.hpp>
+#include <statchan/event.hpp>
+#include <statchan/export.hpp>
+#include <statchan/ledger.hpp>
+#include <statchan/snapshot.hpp>
+#include <statchan/stream.hpp>
+#include <statchan/types.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace statchan {
+
+namespace detail {
+class Transport;
+}
+
+/// How to open a Client.
+struct ClientOptions {
+    /// Name of the transport. Empty: $STATCHAN_TRANSPORT, else default_transport.
+    std::string transport{};
+    /// Path of the character device. Empty: /dev/statchan. The netlink transports never use it.
+    std::string device{};
+};
+
+inline constexpr std::string_view default_transport = "mmap";
+
+/// The transports built into this library and what each can do, in a fixed order. Needs no
+/// kernel module.
+[[nodiscard]] STATCHAN_API std::vector<TransportInfo> transports();
+
+/// The way in: one transport, and everything that can be done over it. The transports netlink
+/// and netlink-nl do all by generic netlink; the others use the character device.
+///
+/// Errors that any function may return: errc::permission_denied, errc::bad_data and errno's of
+/// the kernel. Not thread-safe: one thread at a time. Different clients are independent, and
+/// what a Client made (Snapshot, Stream, ...) lives on without it.
+class STATCHAN_API Client {
+  public:
+    /// errc::module_not_loaded, errc::abi_mismatch, errc::unknown_transport,
+    /// errc::permission_denied.
+    [[nodiscard]] static Result<Client> open(const ClientOptions& options = {});
+
+    Client(Client&&) noexcept;
+    Client& operator=(Client&&) noexcept;
+    ~Client();
+
+    /// Name of the transport in use.
+    [[nodiscard]] std::string_view transport() const noexcept;
+    /// What it can do. Asking for anything else gives errc::not_supported and the names of the
+    /// transports that can.
+    [[nodiscard]] Capabilities capabilities() const noexcept;
+
+    /// The kernel module's version.
+    [[nodiscard]] Result<Version> version() const;
+    /// The transports that the kernel module offers.
+    [[nodiscard]] Result<std::vector<TransportInfo>> kernel_transports() const;
+
+    /// Sources of this network namespace, by increasing id.
+    [[nodiscard]] Result<std::vector<SourceInfo>> sources() const;
+    /// errc::no_such_source.
+    [[nodiscard]] Result<SourceInfo> source(std::string_view name) const;
+    /// Makes a source: kind "synth", "netdev", ...; params "key=value key=value". Needs
+    /// CAP_NET_ADMIN. Returns what was made, with the params in force.
+    Result<SourceInfo> add_source(std::string_view name, std::string_view kind,
+                                  std::string_view params = {});
+    /// Removes a source. Its channels end after the records already accepted. CAP_NET_ADMIN.
+    Result<void> remove_source(std::string_view name);
+    /// Changes params of a source; those not named stay. CAP_NET_ADMIN.
+    Result<SourceInfo> set_source(std::string_view name, std::string_view params);
+
+    /// Schema of a source. Kept by hash, so the second call costs one small question.
+    [[nodiscard]] Result<std::shared_ptr<const Schema>> schema(std::string_view source);
+
+    /// All counters of a source at one time. Every transport but relay.
+    [[nodiscard]] Result<Snapshot> snapshot(std::string_view source,
+                                            const SnapshotOptions& options = {});
+
+    /// A snapshot in shared memory that the kernel refreshes every @p period (0: the kernel's
+    /// default, 100 ms). Only mmap.
+    [[nodiscard]] Result<LiveSnapshot> live(std::string_view source, nanoseconds period = {});
+
+    /// Opens a channel of samples. Needs CAP_NET_ADMIN.
+    [[nodiscard]] Result<Stream> subscribe(std::string_view source,
+                                           const ChannelConfig& config = {});
+
+    /// All channels of this network namespace, by increasing id.
+    [[nodiscard]] Result<std::vector<ChannelInfo>> channels() const;
+    /// The kernel's ledger of any channel, an entry per CPU.
+    [[nodiscard]] Result<std::vector<LedgerEntry>> ledger(std::uint32_t channel) const;
+
+    /// Events of this network namespace, from now on. By netlink on every transport.
+    [[nodiscard]] Result<EventStream> events() const;
+
+  private:
+    explicit Client(std::unique_ptr<detail::Transport> transport) noexcept;
+    std::unique_ptr<detail::Transport> transport_;
+};
+
+}  // namespace statchan

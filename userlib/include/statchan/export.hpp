@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+/// Marks what the shared library shows; everything else stays inside.
+#define STATCHAN_API __attribute__((visibility("default")))

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+//
+// What became of every record: produced = accepted + filtered + sum(lost), and
+// accepted = received + in flight + lost on the way, exactly, for each channel and CPU.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <statchan/export.hpp>
+#include <string>
+#include <vector>
+
+namespace statchan {
+
+/// Why a record was lost.
+enum class LostReason : std::uint32_t {
+    ring_full = 0,       ///< the consumer was too slow
+    no_memory = 1,       ///< an allocation in the kernel failed
+    oversize = 2,        ///< the record is larger than the buffer
+    socket_overrun = 3,  ///< the receive buffer of the socket was full
+    consumer_gone = 4,   ///< accepted, then the consumer left
+    overwritten = 5,     ///< Mode::overwrite: the oldest went
+    injected = 6,        ///< by the faults switch
+};
+
+/// Reasons there is room for; those without a name above are the kernel's future ones.
+inline constexpr std::size_t lost_reasons = 8;
+
+/// "ring_full", ...; "reason_7" for one this library does not know.
+[[nodiscard]] STATCHAN_API std::string to_string(LostReason r);
+
+/// A number that may be unavailable, because this transport can not know it. Never 0 instead.
+using Count = std::optional<std::uint64_t>;
+
+/// Losses by LostReason.
+using LostCounts = std::array<Count, lost_reasons>;
+
+/// The kernel's account of one channel on one CPU.
+struct STATCHAN_API LedgerEntry {
+    std::uint32_t cpu = 0;
+    Count produced;   ///< records the source emitted while this channel listened
+    Count accepted;   ///< handed to the transport
+    Count filtered;   ///< left out by the channel's own sampling
+    Count truncated;  ///< of the accepted, those cut to snaplen
+    Count wakeups;    ///< notifications sent to the consumer
+    Count consumed;   ///< taken by the consumer, where the kernel can know
+    Count bytes;      ///< accepted, heads and padding included
+    LostCounts lost;
+
+    /// Sum of the available losses.
+    [[nodiscard]] std::uint64_t lost_total() const noexcept;
+    /// produced == accepted + filtered + lost_total(); false when one of them is unavailable.
+    /// Exact at rest; while records are being emitted the terms are read one after another.
+    [[nodiscard]] bool adds_up() const noexcept;
+};
+
+/// The kernel's account and the library's, of one stream on one CPU.
+struct STATCHAN_API StreamLedgerEntry : LedgerEntry {
+    std::uint64_t received = 0;  ///< samples handed out in batches
+    std::uint64_t gaps = 0;      ///< gap items handed out in batches
+    /// Records those gaps stood for, by reason. The kernel's reasons repeat `lost`;
+    /// socket_overrun is counted here, because only the reader of a socket can know.
+    std::array<std::uint64_t, lost_reasons> gap_records{};
+    std::uint64_t gaps_unexplained = 0;  ///< records missing between two without a gap item
+    std::uint64_t out_of_order = 0;      ///< records whose seq did not increase
+    /// Accepted by a shared channel before this stream joined it: not ours to receive.
+    std::uint64_t accepted_before = 0;
+
+    /// Accepted and not lost on the way, but not yet received. 0 at rest, after the reader has
+    /// drained the stream; anything else then is a fault. Unavailable if `accepted` is.
+    [[nodiscard]] Count in_flight() const noexcept;
+};
+
+/// The account of a stream.
+struct STATCHAN_API Ledger {
+    std::vector<StreamLedgerEntry> cpus;
+    bool end_of_stream = false;  ///< the source is gone
+
+    /// All CPUs together; `cpu` is meaningless. A count is unavailable if it is on any CPU.
+    [[nodiscard]] StreamLedgerEntry total() const noexcept;
+};
+
+}  // namespace statchan
