@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# What every script of the project shares: messages, the project's folders, locks.
+
+PROJECT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+
+# Everything the lab downloads or derives lives here; deleting it is always safe.
+lab_cache() {
+	printf '%s\n' "${STATCHAN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/statchan}"
+}
+
+note() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+# die STATUS MESSAGE: one line that names the problem and the way out.
+die() {
+	local status=$1
+	shift
+	note "$*"
+	exit "$status"
+}
+
+need_tool() {
+	command -v "$1" >/dev/null || [[ -x $1 ]] ||
+		die "$EXIT_LAB" "$1 is missing: run scripts/install-deps"
+}
+
+# with_lock FILE COMMAND...: one process at a time; the lock ends with the process.
+with_lock() {
+	local file=$1
+	shift
+	mkdir -p "$(dirname "$file")"
+	(
+		flock 9
+		"$@" 9>&-
+	) 9>"$file"
+}

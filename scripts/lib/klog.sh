@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# Reading the guest's kernel log: which lines mean that the kernel is unhappy.
+
+# Each is matched at the start of a message, after "[   12.345678] ". Anchoring keeps
+# the CPU notices of a normal boot out ("Spectre V2 : WARNING: ...").
+KLOG_COMPLAINTS=(
+	'((watchdog|rcu|NMI watchdog): )?(WARNING|BUG): '
+	'kernel BUG at '
+	'Oops: '
+	'general protection fault'
+	'Kernel panic'
+	'UBSAN: '
+	'KASAN: '
+	'KFENCE: '
+	'BUG [^ ]+ \(.*\): '                            # SLUB's own checks
+	'INFO: task .* blocked for more than'
+	'(rcu: )?INFO: rcu_.* (stall|detected)'
+	'INFO: (trying to register|possible|suspicious|lockdep|inconsistent)'
+	'INFO: NMI handler'
+	'possible (recursive|circular|irq lock)'
+	'kmemleak: [0-9]+ new suspected'
+	'refcount_t: '
+	'list_(add|del) corruption'
+	'sysfs: cannot create duplicate'
+	'unregister_netdevice: waiting for'
+	'watchdog: .*stuck for'
+)
+
+klog_pattern() {
+	local IFS='|'
+	printf '^(\\[ *[0-9.]+\\](\\[ *[TC][0-9]+\\])? )?(%s)' "${KLOG_COMPLAINTS[*]}"
+}
+
+klog_complaints() {
+	tr -d '\r' <"$1" | grep -aE "$(klog_pattern)"
+}
+
+klog_panicked() {
+	grep -aq 'Kernel panic' "$1"
+}
+
+# klog_excerpt FILE: from the first complaint on, else the end; for a person to read.
+klog_excerpt() {
+	local first
+	first=$(tr -d '\r' <"$1" | grep -anE "$(klog_pattern)" | head -n 1 | cut -d : -f 1)
+	if [[ -n $first ]]; then
+		tr -d '\r' <"$1" | tail -n +"$first" | head -n 40
+	else
+		tr -d '\r' <"$1" | tail -n 15
+	fi | sed 's/^/  kernel: /'
+}
+
+# Logs are kept in the cache, the newest fifty.
+klog_new() {
+	local dir
+	dir=$(lab_cache)/logs
+	mkdir -p "$dir"
+	find "$dir" -name '*.log' -printf '%T@ %p\n' | sort -rn | tail -n +50 | cut -d ' ' -f 2- | xargs -r -d '\n' rm -f
+	printf '%s/%(%Y%m%d-%H%M%S)T-%s.log\n' "$dir" -1 "$$"
+}

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# QEMU's command line. The relay adds the sockets behind ctl, in, out, err and tty.
+
+qemu_arguments() {
+	QEMU_ARGS+=(
+		-nodefaults -no-user-config -display none -no-reboot
+		-machine q35,memory-backend=mem
+		-object "memory-backend-memfd,id=mem,size=$MEM,share=on" -m "$MEM"
+		-smp "$SMP"
+		-kernel "$KERNEL_DIR/vmlinux" -initrd "$INITRAMFS"
+		-append "$(qemu_kernel_words)"
+		-serial "file:$LOG"
+		-device virtio-serial-pci
+		-device virtserialport,nr=1,chardev=ctl
+	)
+	qemu_accelerator
+	qemu_streams
+}
+
+# TCG runs the kernel's rep movsb copies a byte at a time, so it must not offer ERMS.
+qemu_accelerator() {
+	ACCEL_NAME=$ACCEL
+	case $ACCEL in
+	kvm) QEMU_ARGS+=(-accel kvm -cpu host) ;;
+	tcg) QEMU_ARGS+=(-cpu 'max,-erms,-fsrm') ;;
+	esac
+	if [[ $ICOUNT = yes ]]; then
+		ACCEL_NAME=icount
+		QEMU_ARGS+=(-accel 'tcg,thread=single' -icount 'shift=0,align=off,sleep=off')
+	elif [[ $ACCEL = tcg ]]; then
+		QEMU_ARGS+=(-accel 'tcg,thread=multi')
+	fi
+}
+
+# PVH skips the decompressor, and with it KASLR. The crypto self-tests of every boot
+# cost a quarter of a second. printk.devkmsg: /dev/kmsg is not rate-limited.
+qemu_kernel_words() {
+	printf '%s ' console=ttyS0 loglevel=7 panic=-1 tsc=reliable cryptomgr.notests=1 \
+		printk.devkmsg=on "statchan.share=$SHARE" "statchan.run=$RUN_DIR"
+	printf '%s' "$APPEND"
+}
+
+qemu_streams() {
+	RELAY_ARGS=()
+	if [[ $TERMINAL = yes ]]; then
+		RELAY_ARGS+=(--terminal)
+		QEMU_ARGS+=(-device virtconsole,nr=0,chardev=tty)
+		return
+	fi
+	QEMU_ARGS+=(
+		-device virtserialport,nr=2,chardev=in
+		-device virtserialport,nr=3,chardev=out
+		-device virtserialport,nr=4,chardev=err
+	)
+	[[ $(job_input) = null ]] || RELAY_ARGS+=(--stdin)
+}
