@@ -208,6 +208,8 @@ enum statchan_record_type {
 #define STATCHAN_REC_EGRESS	0x04	/* packet was sent */
 #define STATCHAN_REC_VLAN	0x08	/* vlan_tci and vlan_proto are valid */
 
+#define STATCHAN_QUEUE_UNKNOWN	0xffffffffU	/* statchan_record.queue */
+
 /**
  * struct statchan_record - head of a sample
  * @len:	bytes of head and payload, without padding. The next record is at
@@ -224,7 +226,8 @@ enum statchan_record_type {
  * @protocol:	ethertype in host order, 0 if unknown
  * @vlan_tci:	as in the tag, host order; in the payload no tag
  * @vlan_proto:	ethertype of the tag, host order
- * @queue:	receive or transmit queue
+ * @queue:	receive or transmit queue, STATCHAN_QUEUE_UNKNOWN if the driver did
+ *		not say or the queue is not chosen yet
  */
 struct statchan_record {
 	__u32 len;
