@@ -35,10 +35,11 @@ accel_probe() {
 accel_kvm_boots() {
 	local log
 	log=$(mktemp)
+	local words='console=ttyS0 panic=-1 statchan.share=none'
 	timeout -k 1 "$ACCEL_PROBE_SECONDS" qemu-system-x86_64 -nodefaults -no-user-config -display none \
 		-no-reboot -machine q35 -accel kvm -cpu host -smp 2 -m 512M -serial "file:$log" \
-		-kernel "$KERNEL_DIR/vmlinux" -initrd "$INITRAMFS" \
-		-append 'console=ttyS0 panic=-1 statchan.share=none' </dev/null >/dev/null 2>&1
+		-kernel "$KERNEL_DIR/image" -initrd "$INITRAMFS" \
+		-append "$words" </dev/null >/dev/null 2>&1
 	grep -aq 'lab: stage 1' "$log"
 	local status=$?
 	rm -f "$log"

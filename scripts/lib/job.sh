@@ -16,7 +16,7 @@ job_write() {
 	} >"$RUN_DIR/guest.conf"
 	{
 		printf 'cd %s || exit 125\n' "$(job_quote "$PWD")"
-		printf 'exec env -i'
+		printf 'exec /usr/bin/env -i'
 		job_environment
 		local word
 		for word in "$@"; do printf ' %s' "$(job_quote "$word")"; done
@@ -49,6 +49,6 @@ job_environment() {
 	done
 	printf ' %s' HOME=/root USER=root SHELL=/bin/bash \
 		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-		"$(job_quote "STATCHAN_EXCHANGE=$EXCHANGE")" "STATCHAN_ACCEL=$ACCEL_NAME" \
+		"$(job_quote "STATCHAN_EXCHANGE=$EXCHANGE")" "STATCHAN_ACCEL=$ACCEL_REPORTED" \
 		"$(job_quote "STATCHAN_KERNEL=$KERNEL_NAME")"
 }

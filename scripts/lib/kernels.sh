@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # What a kernel is to the lab: a folder with
-#     vmlinux               uncompressed, booted through PVH
+#     image                 what QEMU boots: an uncompressed vmlinux with PVH, or a bzImage
 #     lib/modules/RELEASE/  its modules, with depmod's data
 #     release               one line: what uname -r prints in the guest
 # Debian's three flavours are fetched into the cache in this shape. A kernel built
@@ -10,7 +10,7 @@
 # kernel_resolve NAME|FOLDER sets KERNEL_NAME, KERNEL_DIR and KERNEL_RELEASE.
 
 # The folder's layout has a number: raise it when the steps below change.
-KERNEL_LAYOUT=1
+KERNEL_LAYOUT=2
 
 kernel_resolve() {
 	case $1 in
@@ -24,7 +24,7 @@ kernel_resolve() {
 kernel_from_folder() {
 	KERNEL_DIR=$(cd "$1" 2>/dev/null && pwd -P) || die "$EXIT_LAB" "no kernel folder $1"
 	KERNEL_NAME=${KERNEL_DIR##*/}
-	[[ -e $KERNEL_DIR/vmlinux && -e $KERNEL_DIR/release ]] ||
+	[[ -e $KERNEL_DIR/image && -e $KERNEL_DIR/release ]] ||
 		die "$EXIT_LAB" "$1 is not a kernel folder: see scripts/lib/kernels.sh for its contents"
 }
 
@@ -78,11 +78,14 @@ kernel_download() {
 kernel_unpack() {
 	local release=$1 work=$2
 	dpkg-deb -x "$work"/linux-image-*.deb "$work" || return
-	rm -rf "$work"/linux-image-*.deb "$work/usr" "$work/etc" "$work/apt.log"
-	kernel_uncompress "$work/boot/vmlinuz-$release" >"$work/vmlinux" || return
+	rm -rf "$work"/{*.deb,usr,etc,apt.log}
+	kernel_uncompress "$work/boot/vmlinuz-$release" >"$work/image" || {
+		note "booting the compressed image of $release instead (slower)"
+		cp "$work/boot/vmlinuz-$release" "$work/image"
+	}
 	mv "$work/boot/config-$release" "$work/config"
 	mv "$work/boot/System.map-$release" "$work/System.map"
-	rm -rf "$work/boot"
+	rm -rf "$work"/boot*
 	# modules_install and out-of-tree builds look for these two in the guest, too.
 	local link
 	for link in build source; do
@@ -117,6 +120,7 @@ unpack_stream() {
 	case $magic in
 	fd377a58) xz -dc --single-stream <"$file" ;;
 	28b52ffd) head -c -4 "$file" | zstd -dc ;;
+	02214c18) head -c -4 "$file" | lz4 -dc ;;
 	1f8b*) head -c -4 "$file" | gzip -dc ;;
 	*) note "unknown kernel compression $magic" && false ;;
 	esac

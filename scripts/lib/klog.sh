@@ -17,7 +17,6 @@ KLOG_COMPLAINTS=(
 	'INFO: task .* blocked for more than'
 	'(rcu: )?INFO: rcu_.* (stall|detected)'
 	'INFO: (trying to register|possible|suspicious|lockdep|inconsistent)'
-	'INFO: NMI handler'
 	'possible (recursive|circular|irq lock)'
 	'kmemleak: [0-9]+ new suspected'
 	'refcount_t: '
@@ -44,8 +43,9 @@ klog_panicked() {
 klog_excerpt() {
 	local first
 	first=$(tr -d '\r' <"$1" | grep -anE "$(klog_pattern)" | head -n 1 | cut -d : -f 1)
+	[[ -n $first ]] || first=$(grep -anE '(sysrq: Show Blocked State|lab: )' "$1" | head -n 1 | cut -d : -f 1)
 	if [[ -n $first ]]; then
-		tr -d '\r' <"$1" | tail -n +"$first" | head -n 40
+		tr -d '\r' <"$1" | tail -n +"$first" | head -n 60
 	else
 		tr -d '\r' <"$1" | tail -n 15
 	fi | sed 's/^/  kernel: /'

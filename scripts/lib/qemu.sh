@@ -8,9 +8,10 @@ qemu_arguments() {
 		-machine q35,memory-backend=mem
 		-object "memory-backend-memfd,id=mem,size=$MEM,share=on" -m "$MEM"
 		-smp "$SMP"
-		-kernel "$KERNEL_DIR/vmlinux" -initrd "$INITRAMFS"
+		-kernel "$KERNEL_DIR/image" -initrd "$INITRAMFS"
 		-append "$(qemu_kernel_words)"
 		-serial "file:$LOG"
+		-mon chardev=qmp,mode=control
 		-device virtio-serial-pci
 		-device virtserialport,nr=1,chardev=ctl
 	)
@@ -20,13 +21,13 @@ qemu_arguments() {
 
 # TCG runs the kernel's rep movsb copies a byte at a time, so it must not offer ERMS.
 qemu_accelerator() {
-	ACCEL_NAME=$ACCEL
+	ACCEL_REPORTED=$ACCEL
 	case $ACCEL in
 	kvm) QEMU_ARGS+=(-accel kvm -cpu host) ;;
 	tcg) QEMU_ARGS+=(-cpu 'max,-erms,-fsrm') ;;
 	esac
 	if [[ $ICOUNT = yes ]]; then
-		ACCEL_NAME=icount
+		ACCEL_REPORTED=icount
 		QEMU_ARGS+=(-accel 'tcg,thread=single' -icount 'shift=0,align=off,sleep=off')
 	elif [[ $ACCEL = tcg ]]; then
 		QEMU_ARGS+=(-accel 'tcg,thread=multi')
@@ -34,10 +35,11 @@ qemu_accelerator() {
 }
 
 # PVH skips the decompressor, and with it KASLR. The crypto self-tests of every boot
-# cost a quarter of a second. printk.devkmsg: /dev/kmsg is not rate-limited.
+# cost a quarter of a second. printk.devkmsg: /dev/kmsg is not rate-limited. The two
+# about panics: on a time-out the relay sends an NMI to see what each CPU does.
 qemu_kernel_words() {
 	printf '%s ' console=ttyS0 loglevel=7 panic=-1 tsc=reliable cryptomgr.notests=1 \
-		printk.devkmsg=on "statchan.share=$SHARE" "statchan.run=$RUN_DIR"
+		printk.devkmsg=on unknown_nmi_panic panic_print=0x40 "statchan.share=$SHARE" "statchan.run=$RUN_DIR"
 	printf '%s' "$APPEND"
 }
 

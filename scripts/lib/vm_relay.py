@@ -8,6 +8,7 @@ The other end is scripts/lib/guest/stage2. Each port is one socket pair:
   in   our standard input to the guest; we shut it down at end of file
   out  to our standard output, until the token has come
   err  to our standard error, until the token has come
+  qmp  QEMU's own control socket
   tty  an interactive job's terminal (then in, out and err are not used)
 
 What became of the guest goes as one line into the result file:
@@ -65,7 +66,7 @@ class Relay:
     # --- QEMU
 
     def start_qemu(self, command):
-        names = ["ctl", "tty"] if self.options.terminal else ["ctl", "in", "out", "err"]
+        names = ["ctl", "qmp"] + (["tty"] if self.options.terminal else ["in", "out", "err"])
         theirs = []
         for name in names:
             ours, other = socket.socketpair()
@@ -74,7 +75,7 @@ class Relay:
             command += ["-chardev", f"socket,id={name},fd={other.fileno()}"]
         self.qemu = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", *command],
-            stdin=subprocess.DEVNULL, stdout=self.options.qemu_log, stderr=subprocess.STDOUT,
+            env=os.environ | {"LC_ALL": "C"}, stdin=subprocess.DEVNULL, stdout=self.options.qemu_log, stderr=subprocess.STDOUT,
             pass_fds=[s.fileno() for s in theirs], start_new_session=True)
         for other in theirs:
             other.close()
@@ -181,12 +182,23 @@ class Relay:
             time.sleep(0.01)
 
     def ask_for_a_dump(self):
-        """Which tasks hang? Works as long as the guest's process 1 does."""
-        try:
+        """What hangs? The guest's process 1 logs it; if that hangs too, an NMI makes the
+        kernel panic and show what every CPU does."""
+        with contextlib.suppress(OSError):
             self.sockets["ctl"].sendall(b"dump\n")
-            time.sleep(1)
-        except OSError:
-            pass
+            if not self.heard("dumped", 5):
+                self.sockets["qmp"].sendall(
+                    b'{"execute": "qmp_capabilities"} {"execute": "inject-nmi"}')
+                self.heard("gone", 5)
+
+    def heard(self, wanted, seconds):
+        deadline = time.monotonic() + seconds
+        with contextlib.suppress(queue.Empty):
+            while True:
+                event = self.events.get(timeout=max(0.0, deadline - time.monotonic()))
+                if event in (wanted, "gone"):
+                    return True
+        return False
 
     def run(self, command):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
