@@ -1,0 +1,548 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Samples by generic netlink multicast: one message, any number of sockets.
+ *
+ * A record is written straight into the skb that will be sent. Each CPU has skbs
+ * prepared, heads and all, since emit can't allocate:
+ *
+ *	ready --reserve--> cur --no room--> full --+
+ *	  ^                 |                      |  worker: nl_collect()
+ *	  |                 +--------------------->+
+ *	nl_refill()                                v
+ *	  ^                                     unsent --nl_send()--> sockets
+ *	  +----- missing: collected, not replaced yet
+ *
+ * ready, cur and full belong to cc->lock; unsent, position and missing to the
+ * worker, of which there is one per channel, so messages keep their order.
+ * Announcing leaves cur in place: what the producer adds before the worker has
+ * come goes with the same message.
+ *
+ * Until somebody has received the first message, nothing is thrown away: a reader
+ * learns the group from the answer to the open, so it joins after records began to
+ * flow. They wait, and when the skbs are used up the loss counts as RING_FULL.
+ *
+ * A channel has sockets that opened it, and they hold their network namespace:
+ * ch->net is valid for as long as the channel is open.
+ */
+#include <linux/cpumask.h>
+#include <linux/jiffies.h>
+#include <linux/log2.h>
+#include <linux/netlink.h>
+#include <linux/percpu.h>
+#include <linux/skbuff.h>
+#include <linux/slab.h>
+#include <linux/topology.h>
+
+#include "../genl.h"
+
+/* Memory of one message, with skb_shared_info. Powers of two, as kmalloc gives */
+#define NL_SKB_MIN	4096
+#define NL_SKB_MAX	65536
+
+/* Wait for a first listener, or for memory */
+#define NL_RETRY	max(HZ / 100, 1)
+
+#define NL_GFP		(GFP_KERNEL | __GFP_NOWARN | __GFP_NORETRY)
+
+/*
+ * A SAMPLES message before the records: 72 bytes, so that a record is aligned if
+ * the message is. COUNT goes before POSITION and an empty PAD before DATA for
+ * just that.
+ */
+#define NL_HEAD		(NLMSG_HDRLEN + GENL_HDRLEN + 4 * 8 + 12 + 4 + 4)
+
+/* in skb->cb until the message is sent */
+struct nl_msg {
+	void *hdr;
+	struct nlattr *count;
+	struct nlattr *position;
+	struct nlattr *data;
+	u32 records;
+};
+
+/**
+ * struct nl_cpu - what a CPU fills
+ * @cur:	being filled, or NULL
+ * @ready:	prepared
+ * @full:	to be sent, the oldest first
+ * @starved:	a refill failed: to lack an skb is to lack memory
+ * @limit:	bytes of a message, head included
+ * @position:	records in the messages finished so far (worker)
+ * @missing:	skbs collected but not replaced (worker)
+ */
+struct nl_cpu {
+	struct sk_buff *cur;
+	struct sk_buff_head ready;
+	struct sk_buff_head full;
+	bool starved;
+	u32 limit;
+	u64 position;
+	u32 missing;
+};
+
+/**
+ * struct nl_channel - ch->priv
+ * @ch:		the channel
+ * @node:	in nl_channels
+ * @group:	0 .. STATCHAN_GENL_N_SAMPLES - 1, unique in ch->net
+ * @subscribers: sockets that opened it
+ * @skb_size:	memory of a message
+ * @skbs:	prepared per CPU
+ * @capacity:	bytes of records in a message
+ * @cpu:	see struct nl_cpu
+ * @announced:	CPUs that have something for the worker
+ * @unsent:	finished messages (worker)
+ * @eos:	the last message, allocated at the open so that it always is sent
+ * @joined:	somebody received a message (worker)
+ * @ended:	no record follows
+ * @work:	the worker
+ */
+struct nl_channel {
+	struct statchan_channel *ch;
+	struct list_head node;
+	u32 group;
+	u32 subscribers;
+	u32 skb_size;
+	u32 skbs;
+	u32 capacity;
+	bool joined;
+	bool ended;
+	struct nl_cpu __percpu *cpu;
+	cpumask_var_t announced;
+	struct sk_buff_head unsent;
+	struct sk_buff *eos;
+	struct delayed_work work;
+};
+
+struct workqueue_struct *statchan_nl_wq;
+
+static DEFINE_MUTEX(nl_channels_lock);	/* leaf */
+static LIST_HEAD(nl_channels);
+
+static struct nl_msg *nl_msg(struct sk_buff *skb)
+{
+	BUILD_BUG_ON(sizeof(struct nl_msg) > sizeof(skb->cb));
+	return (struct nl_msg *)skb->cb;
+}
+
+/* ---- messages ---- */
+
+static struct sk_buff *nl_msg_alloc(struct nl_channel *nl, u32 cpu)
+{
+	struct sk_buff *skb;
+	struct nl_msg *msg;
+
+	skb = __alloc_skb(SKB_WITH_OVERHEAD(nl->skb_size), NL_GFP, 0,
+			  cpu_to_node(cpu));
+	if (!skb)
+		return NULL;
+	msg = nl_msg(skb);
+	msg->hdr = genlmsg_put(skb, 0, 0, &statchan_genl_family, 0,
+			       STATCHAN_CMD_SAMPLES);
+	/* can't fail: there are at least NL_SKB_MIN bytes */
+	nla_put_u32(skb, STATCHAN_A_CHANNEL, nl->ch->id);
+	nla_put_u32(skb, STATCHAN_A_SOURCE, nl->ch->src->id);
+	nla_put_u32(skb, STATCHAN_A_CPU, cpu);
+	msg->count = nla_reserve(skb, STATCHAN_A_COUNT, sizeof(u32));
+	msg->position = nla_reserve(skb, STATCHAN_A_POSITION, sizeof(u64));
+	nla_reserve(skb, STATCHAN_A_PAD, 0);
+	msg->data = nla_reserve(skb, STATCHAN_A_DATA, 0);
+	msg->records = 0;
+	WARN_ON_ONCE(skb->len != NL_HEAD);
+	return skb;
+}
+
+static bool nl_msg_empty(const struct sk_buff *skb)
+{
+	return skb->len == NL_HEAD;
+}
+
+static void nl_msg_finish(struct nl_cpu *nc, struct sk_buff *skb)
+{
+	struct nl_msg *msg = nl_msg(skb);
+
+	memcpy(nla_data(msg->count), &msg->records, sizeof(u32));
+	memcpy(nla_data(msg->position), &nc->position, sizeof(u64));
+	msg->data->nla_len = nla_attr_size(skb->len - NL_HEAD);
+	genlmsg_end(skb, msg->hdr);
+	nc->position += msg->records;
+	/* netlink's now */
+	memset(skb->cb, 0, sizeof(skb->cb));
+}
+
+static struct sk_buff *nl_eos_alloc(struct nl_channel *nl)
+{
+	struct sk_buff *skb = genlmsg_new(3 * nla_total_size(sizeof(u32)),
+					  GFP_KERNEL);
+	void *hdr;
+
+	if (!skb)
+		return NULL;
+	hdr = genlmsg_put(skb, 0, 0, &statchan_genl_family, 0,
+			  STATCHAN_CMD_SAMPLES);
+	nla_put_u32(skb, STATCHAN_A_CHANNEL, nl->ch->id);
+	nla_put_u32(skb, STATCHAN_A_SOURCE, nl->ch->src->id);
+	nla_put_u32(skb, STATCHAN_A_FLAGS, STATCHAN_CHAN_EOS);
+	genlmsg_end(skb, hdr);
+	return skb;
+}
+
+/* ---- worker ---- */
+
+static void nl_collect(struct nl_channel *nl, u32 cpu)
+{
+	struct statchan_channel_cpu *cc = per_cpu_ptr(nl->ch->cpu, cpu);
+	struct nl_cpu *nc = cc->priv;
+	struct sk_buff_head list;
+	struct sk_buff *skb;
+	unsigned long flags;
+
+	__skb_queue_head_init(&list);
+	raw_spin_lock_irqsave(&cc->lock, flags);
+	skb_queue_splice_tail_init(&nc->full, &list);
+	if (nc->cur && !nl_msg_empty(nc->cur)) {
+		__skb_queue_tail(&list, nc->cur);
+		nc->cur = NULL;
+	}
+	raw_spin_unlock_irqrestore(&cc->lock, flags);
+
+	while ((skb = __skb_dequeue(&list))) {
+		nl_msg_finish(nc, skb);
+		__skb_queue_tail(&nl->unsent, skb);
+		nc->missing++;
+	}
+}
+
+/* Return: false if nobody ever listened; @skb is still ours then */
+static bool nl_send_one(struct nl_channel *nl, struct sk_buff *skb)
+{
+	bool first = !nl->joined;
+	int ret;
+
+	if (first)
+		skb_get(skb);
+	ret = genlmsg_multicast_netns(&statchan_genl_family, nl->ch->net, skb,
+				      0, STATCHAN_GROUP_SAMPLES + nl->group,
+				      GFP_KERNEL);
+	if (!first)
+		return true;
+	if (ret == -ESRCH)
+		return false;
+	nl->joined = true;
+	consume_skb(skb);
+	return true;
+}
+
+static bool nl_send(struct nl_channel *nl)
+{
+	struct sk_buff *skb;
+
+	while ((skb = __skb_dequeue(&nl->unsent))) {
+		if (!nl_send_one(nl, skb)) {
+			__skb_queue_head(&nl->unsent, skb);
+			return false;
+		}
+		cond_resched();
+	}
+	return true;
+}
+
+static bool nl_refill_cpu(struct nl_channel *nl, u32 cpu)
+{
+	struct statchan_channel_cpu *cc = per_cpu_ptr(nl->ch->cpu, cpu);
+	struct nl_cpu *nc = per_cpu_ptr(nl->cpu, cpu);
+	struct sk_buff_head list;
+	unsigned long flags;
+
+	__skb_queue_head_init(&list);
+	for (; nc->missing; nc->missing--) {
+		struct sk_buff *skb = nl_msg_alloc(nl, cpu);
+
+		if (!skb)
+			break;
+		__skb_queue_tail(&list, skb);
+	}
+	raw_spin_lock_irqsave(&cc->lock, flags);
+	skb_queue_splice_tail_init(&list, &nc->ready);
+	nc->starved = nc->missing;
+	raw_spin_unlock_irqrestore(&cc->lock, flags);
+	return !nc->missing;
+}
+
+static bool nl_refill(struct nl_channel *nl)
+{
+	bool all = true;
+	u32 cpu;
+
+	for_each_possible_cpu(cpu)
+		if (per_cpu_ptr(nl->cpu, cpu)->missing)
+			all &= nl_refill_cpu(nl, cpu);
+	return all;
+}
+
+static void nl_work(struct work_struct *work)
+{
+	struct nl_channel *nl = container_of(to_delayed_work(work),
+					     struct nl_channel, work);
+	bool ended = READ_ONCE(nl->ended);
+	u32 cpu;
+
+	for_each_cpu(cpu, nl->announced)
+		if (cpumask_test_and_clear_cpu(cpu, nl->announced))
+			nl_collect(nl, cpu);
+	if (ended && nl->eos) {
+		__skb_queue_tail(&nl->unsent, nl->eos);
+		nl->eos = NULL;
+	}
+	/* a retry of our own never hides a notification: that one is at once */
+	if (!nl_send(nl) || (!ended && !nl_refill(nl)))
+		queue_delayed_work(statchan_nl_wq, &nl->work, NL_RETRY);
+}
+
+/* ---- producer: under cc->lock, IRQs off ---- */
+
+static void *nl_reserve(struct statchan_channel_cpu *cc, u32 room, u32 *reason)
+{
+	struct nl_cpu *nc = cc->priv;
+	struct sk_buff *next;
+
+	if (likely(nc->cur && nc->cur->len + room <= nc->limit))
+		return skb_tail_pointer(nc->cur);
+	if (room > nc->limit - NL_HEAD) {
+		*reason = STATCHAN_LOST_OVERSIZE;
+		return NULL;
+	}
+	next = __skb_dequeue(&nc->ready);
+	if (!next) {
+		*reason = nc->starved ? STATCHAN_LOST_NO_MEMORY :
+					STATCHAN_LOST_RING_FULL;
+		return NULL;
+	}
+	if (nc->cur)
+		__skb_queue_tail(&nc->full, nc->cur);
+	nc->cur = next;
+	return skb_tail_pointer(next);
+}
+
+static void nl_commit(struct statchan_channel_cpu *cc, u32 room)
+{
+	struct nl_cpu *nc = cc->priv;
+	const struct statchan_record *rec = skb_put(nc->cur, room);
+
+	if (likely(rec->type == STATCHAN_RECORD_SAMPLE))
+		nl_msg(nc->cur)->records++;
+}
+
+static bool nl_announce(struct statchan_channel_cpu *cc)
+{
+	struct nl_channel *nl = cc->ch->priv;
+	struct nl_cpu *nc = cc->priv;
+
+	if (skb_queue_empty(&nc->full) && (!nc->cur || nl_msg_empty(nc->cur)))
+		return false;
+	cpumask_set_cpu(cc->cpu, nl->announced);
+	return true;
+}
+
+/* irq_work: sending sleeps, so this is only a step on the way */
+static void nl_notify(struct statchan_channel_cpu *cc)
+{
+	struct nl_channel *nl = cc->ch->priv;
+
+	mod_delayed_work(statchan_nl_wq, &nl->work, 0);
+}
+
+/* ---- open and close ---- */
+
+/*
+ * The size of a message: a batch of full-sized records fills more than half of
+ * the memory, or netlink_trim() would copy each message into a smaller skb.
+ */
+static void nl_choose_sizes(struct nl_channel *nl)
+{
+	struct statchan_channel_config *got = &nl->ch->got;
+	u32 room = statchan_record_room(got->snaplen);
+	u64 batch, limit;
+
+	BUILD_BUG_ON(SKB_WITH_OVERHEAD(NL_SKB_MAX) < NL_HEAD +
+		     sizeof(struct statchan_record) + STATCHAN_SNAPLEN_MAX);
+	batch = min_t(u64, (u64)got->watermark_records * room,
+		      got->watermark_bytes);
+	batch = max_t(u64, batch, room) + NL_HEAD +
+		SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+	nl->skb_size = roundup_pow_of_two(clamp_t(u64, batch, NL_SKB_MIN,
+						  NL_SKB_MAX));
+	nl->capacity = round_down(SKB_WITH_OVERHEAD(nl->skb_size) - NL_HEAD,
+				  STATCHAN_ALIGN);
+	nl->skbs = max_t(u32, DIV_ROUND_UP_ULL(got->buffer_size, nl->capacity),
+			 2);
+	got->buffer_size = (u64)nl->skbs * nl->capacity;
+
+	/* announced at half at the latest, while there is room to go on */
+	limit = max_t(u64, (u64)nl->skbs * (nl->capacity / room) / 2, 1);
+	got->watermark_records = min_t(u64, got->watermark_records, limit);
+	got->watermark_bytes = min_t(u64, got->watermark_bytes,
+				     got->buffer_size / 2);
+	got->subbufs = 0;
+	got->period_ns = 0;
+}
+
+static void nl_free(struct nl_channel *nl)
+{
+	u32 cpu;
+
+	if (nl->cpu) {
+		for_each_possible_cpu(cpu) {
+			struct nl_cpu *nc = per_cpu_ptr(nl->cpu, cpu);
+
+			__skb_queue_purge(&nc->ready);
+			__skb_queue_purge(&nc->full);
+			kfree_skb(nc->cur);
+		}
+		free_percpu(nl->cpu);
+	}
+	__skb_queue_purge(&nl->unsent);
+	kfree_skb(nl->eos);
+	free_cpumask_var(nl->announced);
+	kfree(nl);
+}
+
+static int nl_alloc_cpus(struct nl_channel *nl)
+{
+	u32 cpu;
+
+	nl->cpu = alloc_percpu(struct nl_cpu);
+	if (!nl->cpu)
+		return -ENOMEM;
+	for_each_possible_cpu(cpu) {
+		struct nl_cpu *nc = per_cpu_ptr(nl->cpu, cpu);
+
+		__skb_queue_head_init(&nc->ready);
+		__skb_queue_head_init(&nc->full);
+		nc->limit = NL_HEAD + nl->capacity;
+		nc->missing = nl->skbs;
+		per_cpu_ptr(nl->ch->cpu, cpu)->priv = nc;
+	}
+	return nl_refill(nl) ? 0 : -ENOMEM;
+}
+
+static struct nl_channel *nl_alloc(struct statchan_channel *ch)
+{
+	struct nl_channel *nl = kzalloc(sizeof(*nl), GFP_KERNEL);
+
+	if (!nl)
+		return NULL;
+	nl->ch = ch;
+	INIT_LIST_HEAD(&nl->node);
+	__skb_queue_head_init(&nl->unsent);
+	INIT_DELAYED_WORK(&nl->work, nl_work);
+	nl_choose_sizes(nl);
+	if (!zalloc_cpumask_var(&nl->announced, GFP_KERNEL))
+		goto fail;
+	nl->eos = nl_eos_alloc(nl);
+	if (nl->eos && !nl_alloc_cpus(nl))
+		return nl;
+fail:
+	nl_free(nl);
+	return NULL;
+}
+
+/* Take the lowest group that is free in the namespace */
+static int nl_take_group(struct nl_channel *nl, struct statchan_err *err)
+{
+	DECLARE_BITMAP(used, STATCHAN_GENL_N_SAMPLES);
+	struct nl_channel *other;
+	int ret = 0;
+
+	bitmap_zero(used, STATCHAN_GENL_N_SAMPLES);
+	mutex_lock(&nl_channels_lock);
+	list_for_each_entry(other, &nl_channels, node)
+		if (other->ch->net == nl->ch->net)
+			__set_bit(other->group, used);
+	nl->group = find_first_zero_bit(used, STATCHAN_GENL_N_SAMPLES);
+	if (nl->group < STATCHAN_GENL_N_SAMPLES)
+		list_add_tail(&nl->node, &nl_channels);
+	else
+		ret = statchan_err(err, -ENOSPC,
+				   "all %u sample groups of this network namespace are taken: close a channel, or open with the source and settings of one to share it (statctl channels)",
+				   STATCHAN_GENL_N_SAMPLES);
+	mutex_unlock(&nl_channels_lock);
+	return ret;
+}
+
+static int nl_open(struct statchan_channel *ch,
+		   struct statchan_channel_req *req, struct statchan_err *err)
+{
+	struct nl_channel *nl = nl_alloc(ch);
+	int ret;
+
+	if (!nl)
+		return statchan_err(err, -ENOMEM,
+				    "no memory for %llu bytes of messages on each of %u CPUs: ask for a smaller buffer",
+				    ch->got.buffer_size, num_possible_cpus());
+	ret = nl_take_group(nl, err);
+	if (ret) {
+		nl_free(nl);
+		return ret;
+	}
+	ch->priv = nl;
+	return 0;
+}
+
+static void nl_close(struct statchan_channel *ch)
+{
+	struct nl_channel *nl = ch->priv;
+
+	cancel_delayed_work_sync(&nl->work);
+	mutex_lock(&nl_channels_lock);
+	list_del(&nl->node);
+	mutex_unlock(&nl_channels_lock);
+	nl_free(nl);
+}
+
+/* Send all there is, then the end of stream; wait until it is under way */
+static void nl_end(struct statchan_channel *ch)
+{
+	struct nl_channel *nl = ch->priv;
+
+	cpumask_copy(nl->announced, cpu_possible_mask);
+	WRITE_ONCE(nl->ended, true);
+	mod_delayed_work(statchan_nl_wq, &nl->work, 0);
+	flush_delayed_work(&nl->work);
+}
+
+static u32 nl_subscribers(struct statchan_channel *ch)
+{
+	struct nl_channel *nl = ch->priv;
+
+	return READ_ONCE(nl->subscribers);
+}
+
+void statchan_nl_set_subscribers(struct statchan_channel *ch, u32 n)
+{
+	struct nl_channel *nl = ch->priv;
+
+	WRITE_ONCE(nl->subscribers, n);
+}
+
+u32 statchan_nl_group(const struct statchan_channel *ch)
+{
+	struct nl_channel *nl = ch->priv;
+
+	return nl->group;
+}
+
+const struct statchan_transport statchan_transport_netlink = {
+	.name = "netlink",
+	.id = STATCHAN_T_NETLINK,
+	.caps = STATCHAN_CAP_SNAPSHOT | STATCHAN_CAP_SAMPLES |
+		STATCHAN_CAP_EVENTS | STATCHAN_CAP_MULTICAST,
+	.open = nl_open,
+	.close = nl_close,
+	.reserve = nl_reserve,
+	.commit = nl_commit,
+	.announce = nl_announce,
+	.notify = nl_notify,
+	.end = nl_end,
+	.subscribers = nl_subscribers,
+};
