@@ -127,6 +127,10 @@ static int source_get(struct sk_buff *skb, struct genl_info *info)
 	if (!id && !name)
 		return genl_missing(skb, info, STATCHAN_A_SOURCE,
 				    "STATCHAN_A_SOURCE (or STATCHAN_A_NAME)");
+	if (id && name) {
+		statchan_err(&err, -EINVAL, "a source is named by STATCHAN_A_SOURCE or by STATCHAN_A_NAME, not by both");
+		return genl_fail(skb, info, name, -EINVAL, &err);
+	}
 	src = statchan_source_find(genl_info_net(info), id ? nla_get_u32(id) : 0,
 				   name ? nla_data(name) : "", &err);
 	if (IS_ERR(src))
@@ -287,7 +291,7 @@ static int channel_open(struct sk_buff *skb, struct genl_info *info)
 	msg = reply_new(info, NLMSG_DEFAULT_SIZE / 2, &hdr);
 	if (!msg)
 		return -ENOMEM;
-	ret = statchan_nl_open(sk, genl_info_net(info), task_tgid_vnr(current),
+	ret = statchan_nl_open(sk, genl_info_net(info), task_tgid_nr(current),
 			       &req, &err);
 	if (ret) {
 		nlmsg_free(msg);
@@ -341,19 +345,19 @@ static const struct genl_ops ops[] = {
 		.cmd = STATCHAN_CMD_SOURCE_ADD,
 		.flags = GENL_UNS_ADMIN_PERM,
 		.doit = source_add,
-		.policy = statchan_genl_change_policy,
+		.policy = statchan_genl_add_policy,
 		.maxattr = STATCHAN_A_PARAMS,
 	}, {
 		.cmd = STATCHAN_CMD_SOURCE_DEL,
 		.flags = GENL_UNS_ADMIN_PERM,
 		.doit = source_del,
-		.policy = statchan_genl_change_policy,
+		.policy = statchan_genl_set_policy,
 		.maxattr = STATCHAN_A_NAME,
 	}, {
 		.cmd = STATCHAN_CMD_SOURCE_SET,
 		.flags = GENL_UNS_ADMIN_PERM,
 		.doit = source_set,
-		.policy = statchan_genl_change_policy,
+		.policy = statchan_genl_set_policy,
 		.maxattr = STATCHAN_A_PARAMS,
 	}, {
 		.cmd = STATCHAN_CMD_SCHEMA_GET,

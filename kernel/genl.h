@@ -31,7 +31,9 @@ extern struct genl_family statchan_genl_family;
 extern const struct nla_policy
 statchan_genl_source_policy[STATCHAN_A_NAME + 1];
 extern const struct nla_policy
-statchan_genl_change_policy[STATCHAN_A_PARAMS + 1];
+statchan_genl_add_policy[STATCHAN_A_PARAMS + 1];
+extern const struct nla_policy
+statchan_genl_set_policy[STATCHAN_A_PARAMS + 1];
 extern const struct nla_policy
 statchan_genl_schema_policy[STATCHAN_A_LENGTH + 1];
 extern const struct nla_policy

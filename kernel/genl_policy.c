@@ -12,10 +12,17 @@ const struct nla_policy statchan_genl_source_policy[] = {
 			      .len = STATCHAN_NAME_MAX - 1 },
 };
 
-const struct nla_policy statchan_genl_change_policy[] = {
+const struct nla_policy statchan_genl_add_policy[] = {
 	[STATCHAN_A_NAME] = { .type = NLA_NUL_STRING,
 			      .len = STATCHAN_NAME_MAX - 1 },
 	[STATCHAN_A_KIND] = { .type = NLA_NUL_STRING,
+			      .len = STATCHAN_NAME_MAX - 1 },
+	[STATCHAN_A_PARAMS] = { .type = NLA_NUL_STRING,
+				.len = STATCHAN_PARAMS_MAX - 1 },
+};
+
+const struct nla_policy statchan_genl_set_policy[] = {
+	[STATCHAN_A_NAME] = { .type = NLA_NUL_STRING,
 			      .len = STATCHAN_NAME_MAX - 1 },
 	[STATCHAN_A_PARAMS] = { .type = NLA_NUL_STRING,
 				.len = STATCHAN_PARAMS_MAX - 1 },

@@ -20,7 +20,9 @@
  *   ioctl      STATCHAN_IOC_SNAPSHOT copies one into the caller's buffer.
  *   netlink    STATCHAN_CMD_SNAPSHOT_GET, a dump. Each message carries
  *              STATCHAN_A_OFFSET and STATCHAN_A_DATA; all pieces together
- *              are one snapshot, taken once: a dump can not tear.
+ *              are one snapshot, taken once: a dump can not tear. A piece is
+ *              32 KiB at most, or 64 if the request says with STATCHAN_A_LENGTH
+ *              how much the reader can receive at once.
  *   mmap       STATCHAN_IOC_CHANNEL_OPEN(mmap, SNAPSHOT) once, then
  *              STATCHAN_IOC_SNAPSHOT_MAP names the offset and length at which
  *              mmap() shows the snapshot, read-only. Calling it again lets go
@@ -36,7 +38,13 @@
  *              Read, map or splice them; poll() the channel's own descriptor.
  *   netlink    STATCHAN_CMD_CHANNEL_OPEN on the socket that will join the
  *              multicast group named in the answer. Each STATCHAN_CMD_SAMPLES
- *              message carries records of one CPU in STATCHAN_A_DATA.
+ *              message carries records of one CPU in STATCHAN_A_DATA. Who
+ *              asks for the same source and settings shares the channel. Nothing
+ *              is sent before a first socket has joined; who joins later than
+ *              another begins where the others are, and looks with
+ *              STATCHAN_CMD_CHANNEL_GET whether the stream has ended by then
+ *              (as after ENOBUFS). A socket in the group is no reader: the
+ *              channel lives as long as a socket that opened it.
  * A channel dies with the file or socket that opened it.
  *
  * WHAT IS PROMISED
@@ -59,7 +67,8 @@
  * ERRORS
  *
  * A failed ioctl leaves a sentence for people behind: STATCHAN_IOC_ERROR.
- * Generic netlink carries the same sentence as extended acknowledgement.
+ * Generic netlink carries the same sentence as extended acknowledgment.
+ * A dump that fails says so in NLMSG_DONE: its payload begins with the errno.
  *
  * PERMISSION
  *
@@ -605,21 +614,38 @@ enum statchan_cmd {
 	STATCHAN_CMD_UNSPEC,
 	STATCHAN_CMD_VERSION_GET,	/* do: ABI, NR_CPUS */
 	STATCHAN_CMD_TRANSPORT_GET,	/* dump: TRANSPORT, NAME, CAPS */
-	STATCHAN_CMD_SOURCE_GET,	/* do by SOURCE or NAME; dump */
-	STATCHAN_CMD_SOURCE_ADD,	/* do: NAME, KIND, PARAMS */
+	STATCHAN_CMD_SOURCE_GET,	/* do by SOURCE or NAME, dump: SOURCE, NAME,
+					 * SOURCE_INFO
+					 */
+	STATCHAN_CMD_SOURCE_ADD,	/* do: NAME, KIND, PARAMS; SOURCE */
 	STATCHAN_CMD_SOURCE_DEL,	/* do: NAME */
 	STATCHAN_CMD_SOURCE_SET,	/* do: NAME, PARAMS */
-	STATCHAN_CMD_SCHEMA_GET,	/* dump: SOURCE; OFFSET, DATA pieces */
-	STATCHAN_CMD_SNAPSHOT_GET,	/* dump: SOURCE, MAX_AGE, GENERATION, FLAGS;
-					 * OFFSET, DATA pieces; first: LENGTH,
-					 * DIGEST if asked
+	STATCHAN_CMD_SCHEMA_GET,	/* dump: SOURCE, LENGTH; pieces: SOURCE,
+					 * OFFSET, DATA; in the first LENGTH
 					 */
-	STATCHAN_CMD_CHANNEL_OPEN,	/* do: SOURCE, CONFIG; CHANNEL, GROUP, CONFIG */
+	STATCHAN_CMD_SNAPSHOT_GET,	/* dump: SOURCE, MAX_AGE, GENERATION, FLAGS,
+					 * LENGTH; pieces: GENERATION, SOURCE,
+					 * OFFSET, DATA; in the first LENGTH,
+					 * and DIGEST if asked
+					 */
+	STATCHAN_CMD_CHANNEL_OPEN,	/* do: SOURCE, CONFIG; CHANNEL, GROUP, CONFIG,
+					 * EFFECTIVE
+					 */
 	STATCHAN_CMD_CHANNEL_CLOSE,	/* do: CHANNEL */
-	STATCHAN_CMD_CHANNEL_GET,	/* dump: CHANNEL, SOURCE, TRANSPORT, ... */
-	STATCHAN_CMD_LEDGER_GET,	/* dump: CHANNEL; LEDGER per message */
-	STATCHAN_CMD_SAMPLES,		/* notification, groups "samples*" */
-	STATCHAN_CMD_EVENT,		/* notification, group "events" */
+	STATCHAN_CMD_CHANNEL_GET,	/* dump: CHANNEL, SOURCE, TRANSPORT,
+					 * CHANNEL_INFO
+					 */
+	STATCHAN_CMD_LEDGER_GET,	/* dump: CHANNEL; a message per CPU: CHANNEL,
+					 * FLAGS, CPU, LEDGER
+					 */
+	STATCHAN_CMD_SAMPLES,		/* notification, groups "samples*": CHANNEL,
+					 * SOURCE, CPU, COUNT, POSITION, DATA. The
+					 * last: CHANNEL, SOURCE, FLAGS with EOS
+					 */
+	STATCHAN_CMD_EVENT,		/* notification, group "events": EVENT, TIME,
+					 * NAME, TEXT, SOURCE or CHANNEL if there
+					 * is one
+					 */
 	__STATCHAN_CMD_MAX,
 };
 
@@ -640,7 +666,9 @@ enum statchan_attr {
 	STATCHAN_A_MAX_AGE,	/* u64, ns */
 	STATCHAN_A_GENERATION,	/* u64 */
 	STATCHAN_A_FLAGS,	/* u32, STATCHAN_GET_* in, STATCHAN_CHAN_* out */
-	STATCHAN_A_LENGTH,	/* u64, bytes of the whole */
+	STATCHAN_A_LENGTH,	/* u64, bytes of the whole; in a request: bytes
+				 * the reader receives at once
+				 */
 	STATCHAN_A_DIGEST,	/* u64 */
 	STATCHAN_A_CHANNEL,	/* u32, id */
 	STATCHAN_A_GROUP,	/* string, multicast group to join */
@@ -657,7 +685,11 @@ enum statchan_attr {
 	STATCHAN_A_EVENT,	/* u32, enum statchan_event */
 	STATCHAN_A_TIME,	/* u64, CLOCK_MONOTONIC ns */
 	STATCHAN_A_TEXT,	/* string, for people */
-	/* OFFSET and DATA come last, in this order: bulk can be received in place */
+	/*
+	 * OFFSET and DATA come last, in this order: bulk can be received in
+	 * place. The payload of DATA is a multiple of 8 from the start of its
+	 * message; an empty PAD before sees to that.
+	 */
 	STATCHAN_A_OFFSET,	/* u64 */
 	STATCHAN_A_DATA,	/* binary */
 	__STATCHAN_A_MAX,
