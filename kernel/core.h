@@ -19,6 +19,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
+#include <linux/prandom.h>
 #include <linux/spinlock.h>
 #include <linux/statchan.h>
 #include <linux/wait.h>
@@ -45,6 +46,7 @@ struct vm_area_struct;
  * @len:	bytes of the image
  * @index:	place in src->snap.slot; names the mmap offset
  * @users:	under src->snap.lock: who reads it now
+ * @used:	jiffies when the last user left
  * @maps:	mappings; while there are any the memory stays in its slot
  * @digest:	xxh64 of the counters, if @digested
  */
@@ -54,13 +56,14 @@ struct statchan_snap {
 	u64 len;
 	u32 index;
 	u32 users;
+	unsigned long used;
 	atomic_t maps;
 	u64 digest;
 	bool digested;
 };
 
 struct statchan_snap_pool {
-	struct mutex lock;
+	struct mutex lock;	/* all below, and the driver's snapshot() */
 	u64 generation;
 	struct statchan_snap *latest;
 	struct statchan_snap *slot[STATCHAN_SNAP_SLOTS];
@@ -90,6 +93,8 @@ struct statchan_source_cpu {
 	u64 seq;		/* next number; this CPU with IRQs off */
 	u64 observed;		/* this CPU */
 	u32 skip;		/* packets until the next sample; this CPU */
+	u32 rate;		/* for which skip was drawn; this CPU */
+	struct rnd_state rnd;	/* this CPU; get_random_u32() sleeps on RT */
 };
 
 struct statchan_source {
@@ -106,8 +111,8 @@ struct statchan_source {
 
 	struct statchan_schema *schema;	/* blob, immutable */
 
-	struct mutex lock;
-	bool gone;			/* lock */
+	struct mutex lock;		/* outside of snap.lock */
+	bool gone;			/* lock and snap.lock */
 	u32 rate;			/* lock; READ_ONCE in the sampler */
 	u32 listeners;			/* lock; READ_ONCE in emit */
 	struct list_head channels;	/* lock; RCU in emit */
@@ -122,6 +127,9 @@ struct statchan_source *statchan_source_find(struct net *net, u32 id,
 					     const char *name,
 					     struct statchan_err *err);
 struct statchan_source *statchan_source_after(struct net *net, u32 id);
+struct statchan_source *statchan_source_of_kind(const struct statchan_kind *kind,
+						struct net *net);
+struct statchan_source *statchan_source_made(const struct statchan_source *made);
 void statchan_source_put(struct statchan_source *src);
 void statchan_source_counts(struct statchan_source *src, u64 *observed,
 			    u64 *emitted);
@@ -142,7 +150,8 @@ int statchan_kind_del_source(struct net *net, const char *name,
 			     struct statchan_err *err);
 int statchan_kind_set_source(struct net *net, const char *name,
 			     const char *params, struct statchan_err *err);
-void statchan_kind_format(struct statchan_source *src, char *buf, size_t len);
+void statchan_kind_format(struct statchan_source *src, char *kind_name,
+			  size_t kind_len, char *buf, size_t len);
 void statchan_kind_net_exit(struct net *net);
 
 /* ---- records: record.c ---- */
@@ -176,6 +185,7 @@ struct statchan_gap {
  * @first_seq:	of the first record this channel was offered, or SEQ_NONE
  * @next_seq:	one after the last; produced = next_seq - first_seq
  * @pending_records: accepted since the last announcement
+ * @flushing:	the announcement comes from the timeout or the end of stream
  * @gaps:	bit r: gap[r] waits to be written
  * @priv:	of the transport
  * @work:	leaves the producer's context to notify the consumer
@@ -184,6 +194,7 @@ struct statchan_channel_cpu {
 	raw_spinlock_t lock;
 	bool ended;
 	bool timer_armed;
+	bool flushing;
 	u16 cpu;
 	u32 gaps;
 	struct statchan_channel *ch;
@@ -336,8 +347,6 @@ int statchan_genl_init(void);
 void statchan_genl_exit(void);
 void statchan_event(struct net *net, u32 event, u32 source, u32 channel,
 		    const char *name, const char *text);
-int statchan_debugfs_init(void);
-void statchan_debugfs_exit(void);
 extern struct dentry *statchan_debugfs;
 
 #endif /* _STATCHAN_CORE_H */

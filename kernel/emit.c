@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The path of a sample from the source to the transports.
+ *
+ * IRQs are off from the sequence number to the last commit, so whatever
+ * interrupts a producer can't come between the two, and one CPU's records enter
+ * every channel in the order of their numbers. The lock of the channel's CPU
+ * part is only ever contended by the flush timer, which may run on another CPU
+ * after a hotplug.
+ */
+#include <linux/export.h>
+#include <linux/kernel.h>
+#include <linux/ktime.h>
+#include <linux/percpu.h>
+#include <linux/prandom.h>
+#include <linux/preempt.h>
+#include <linux/rculist.h>
+
+#include "core.h"
+
+/* Packets until the next sample: mean N, uniform over 1 .. 2N-1 */
+static void sampler_draw(struct statchan_source_cpu *sc, u32 rate)
+{
+	sc->rate = rate;
+	sc->skip = 1;
+	if (rate > 1)
+		sc->skip += reciprocal_scale(prandom_u32_state(&sc->rnd),
+					     2 * rate - 1);
+}
+
+bool __statchan_sampled(struct statchan_source *src)
+{
+	u32 rate = READ_ONCE(src->rate);
+	struct statchan_source_cpu *sc;
+	unsigned long flags;
+	bool hit;
+
+	if (!READ_ONCE(src->listeners))
+		return false;
+	local_irq_save(flags);
+	sc = this_cpu_ptr(src->cpu);
+	sc->observed++;
+	if (unlikely(sc->rate != rate))
+		sampler_draw(sc, rate);
+	hit = !--sc->skip;
+	if (hit)
+		sampler_draw(sc, rate);
+	local_irq_restore(flags);
+	return hit;
+}
+EXPORT_SYMBOL_GPL(__statchan_sampled);
+
+static void emit_lose(struct statchan_channel_cpu *cc, u32 reason, u64 seq,
+		      u64 time_ns)
+{
+	struct statchan_gap *gap = &cc->gap[reason];
+
+	cc->lost[reason]++;
+	if (!(cc->gaps & BIT(reason))) {
+		cc->gaps |= BIT(reason);
+		gap->first_seq = seq;
+		gap->first_ns = time_ns;
+		gap->count = 0;
+	}
+	gap->last_seq = seq;
+	gap->last_ns = time_ns;
+	gap->count++;
+}
+
+/* Of the gaps that wait the one that began first */
+static u32 emit_first_gap(const struct statchan_channel_cpu *cc)
+{
+	u32 reason, first = __ffs(cc->gaps);
+
+	for (reason = first + 1; reason < STATCHAN_N_LOST; reason++)
+		if (cc->gaps & BIT(reason) &&
+		    cc->gap[reason].first_seq < cc->gap[first].first_seq)
+			first = reason;
+	return first;
+}
+
+/* Tell the consumer of the losses. Return: whether all could be told. */
+static bool emit_gaps(struct statchan_channel_cpu *cc, u32 *reason)
+{
+	const struct statchan_transport *t = cc->ch->transport;
+
+	while (cc->gaps) {
+		u32 r = emit_first_gap(cc);
+		const struct statchan_gap *gap = &cc->gap[r];
+		struct statchan_lost *lost;
+
+		lost = t->reserve(cc, sizeof(*lost), reason);
+		if (!lost)
+			return false;
+		*lost = (struct statchan_lost){
+			.len = sizeof(*lost),
+			.type = STATCHAN_RECORD_LOST,
+			.cpu = cc->cpu,
+			.first_seq = gap->first_seq,
+			.last_seq = gap->last_seq,
+			.count = gap->count,
+			.first_ns = gap->first_ns,
+			.last_ns = gap->last_ns,
+			.reason = r,
+		};
+		t->commit(cc, sizeof(*lost));
+		cc->bytes += sizeof(*lost);
+		cc->gaps &= ~BIT(r);
+	}
+	return true;
+}
+
+static void emit_announce(struct statchan_channel_cpu *cc)
+{
+	cc->pending_records = 0;
+	cc->pending_bytes = 0;
+	if (cc->ch->transport->announce(cc)) {
+		cc->wakeups++;
+		irq_work_queue(&cc->work);
+	}
+}
+
+static void emit_arm(struct statchan_channel_cpu *cc)
+{
+	u64 timeout_ns = cc->ch->timeout_ns;
+
+	if (cc->timer_armed || timeout_ns == STATCHAN_TIMEOUT_NEVER)
+		return;
+	cc->timer_armed = true;
+	hrtimer_start(&cc->timer, ns_to_ktime(timeout_ns),
+		      HRTIMER_MODE_REL_PINNED_SOFT);
+}
+
+/* After an accepted record: tell the consumer now, or at the latest in time */
+static void emit_policy(struct statchan_channel_cpu *cc, u32 room)
+{
+	struct statchan_channel *ch = cc->ch;
+
+	cc->pending_records++;
+	cc->pending_bytes += room;
+	if (cc->pending_records >= ch->watermark_records ||
+	    cc->pending_bytes >= ch->watermark_bytes) {
+		emit_announce(cc);
+	} else {
+		emit_arm(cc);
+	}
+}
+
+static void emit_to(struct statchan_channel *ch, u32 cpu,
+		    const struct statchan_sample *s, u32 rate, u64 seq,
+		    u64 time_ns)
+{
+	struct statchan_channel_cpu *cc = this_cpu_ptr(ch->cpu);
+	u32 captured, room, reason;
+	void *dst = NULL;
+
+	raw_spin_lock(&cc->lock);
+	if (unlikely(cc->first_seq == STATCHAN_SEQ_NONE))
+		cc->first_seq = seq;
+	cc->next_seq = seq + 1;
+	if (ch->decimate > 1 && seq % ch->decimate) {
+		cc->filtered++;
+		goto unlock;
+	}
+	captured = statchan_record_captured(s, ch->snaplen);
+	room = statchan_record_room(captured);
+	if (likely(!cc->gaps) || emit_gaps(cc, &reason))
+		dst = ch->transport->reserve(cc, room, &reason);
+	if (unlikely(!dst)) {
+		emit_lose(cc, reason, seq, time_ns);
+		/* the flush tells the loss if no record follows */
+		emit_arm(cc);
+		goto unlock;
+	}
+	statchan_record_write(dst, s, captured, rate, cpu, seq, time_ns);
+	ch->transport->commit(cc, room);
+	cc->accepted++;
+	cc->bytes += room;
+	if (captured < s->len)
+		cc->truncated++;
+	emit_policy(cc, room);
+unlock:
+	raw_spin_unlock(&cc->lock);
+}
+
+void __statchan_emit(struct statchan_source *src,
+		     const struct statchan_sample *sample)
+{
+	struct statchan_channel *ch;
+	unsigned long flags;
+	u64 seq, time_ns;
+	u32 cpu, rate;
+
+	if (!READ_ONCE(src->listeners) || WARN_ON_ONCE(in_nmi()))
+		return;
+	local_irq_save(flags);
+	cpu = smp_processor_id();
+	seq = this_cpu_ptr(src->cpu)->seq++;
+	time_ns = sample->time_ns ?: ktime_get_ns();
+	rate = READ_ONCE(src->rate);
+	/* IRQs off is a read-side section: detach waits with synchronize_rcu() */
+	list_for_each_entry_rcu(ch, &src->channels, node, irqs_disabled())
+		emit_to(ch, cpu, sample, rate, seq, time_ns);
+	local_irq_restore(flags);
+}
+EXPORT_SYMBOL_GPL(__statchan_emit);
+
+/**
+ * statchan_emit_flush() - announce what waits, losses included
+ * @cc:		of one CPU
+ *
+ * Any context but NMI, any CPU.
+ */
+void statchan_emit_flush(struct statchan_channel_cpu *cc)
+{
+	unsigned long flags;
+	u32 reason;
+
+	raw_spin_lock_irqsave(&cc->lock, flags);
+	if (!cc->ended) {
+		bool told = cc->gaps;
+
+		emit_gaps(cc, &reason);
+		cc->flushing = true;
+		if (told || cc->pending_records)
+			emit_announce(cc);
+		cc->flushing = false;
+	}
+	raw_spin_unlock_irqrestore(&cc->lock, flags);
+}
+
+/* The timeout of the wakeup policy. Softirq context. */
+enum hrtimer_restart statchan_emit_timer(struct hrtimer *timer)
+{
+	struct statchan_channel_cpu *cc =
+		container_of(timer, struct statchan_channel_cpu, timer);
+	bool again;
+
+	raw_spin_lock_irq(&cc->lock);
+	cc->timer_armed = false;
+	raw_spin_unlock_irq(&cc->lock);
+	statchan_emit_flush(cc);
+
+	/* a loss that found no room is told as soon as there is some */
+	raw_spin_lock_irq(&cc->lock);
+	again = cc->gaps && !cc->ended && !cc->timer_armed;
+	if (again)
+		cc->timer_armed = true;
+	raw_spin_unlock_irq(&cc->lock);
+	if (!again)
+		return HRTIMER_NORESTART;
+	hrtimer_forward_now(timer, ns_to_ktime(cc->ch->timeout_ns));
+	return HRTIMER_RESTART;
+}

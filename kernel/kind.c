@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Kinds: modules that make sources when the administrator says so, and the
+ * parameters in "key=value key=value" form that they take.
+ */
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/kmod.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "core.h"
+
+struct kind_entry {
+	struct list_head node;
+	const struct statchan_kind *kind;
+};
+
+/* also serialises create, destroy and set */
+static DEFINE_MUTEX(statchan_kinds_lock);
+static LIST_HEAD(kinds);			/* statchan_kinds_lock */
+
+static const struct statchan_kind *kind_find(const char *name)
+{
+	struct kind_entry *entry;
+
+	list_for_each_entry(entry, &kinds, node)
+		if (!strcmp(entry->kind->name, name))
+			return entry->kind;
+	return NULL;
+}
+
+int statchan_kind_register(const struct statchan_kind *kind)
+{
+	struct kind_entry *entry;
+	int ret = 0;
+
+	if (WARN_ON(kind->n_params > STATCHAN_KIND_PARAMS || !kind->create ||
+		    !kind->destroy))
+		return -EINVAL;
+	entry = kzalloc(sizeof(*entry), GFP_KERNEL);
+	if (!entry)
+		return -ENOMEM;
+	entry->kind = kind;
+	mutex_lock(&statchan_kinds_lock);
+	if (kind_find(kind->name)) {
+		kfree(entry);
+		ret = -EEXIST;
+	} else {
+		list_add_tail(&entry->node, &kinds);
+	}
+	mutex_unlock(&statchan_kinds_lock);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(statchan_kind_register);
+
+/* Unregisters and frees the source; the caller's reference keeps the struct */
+static void kind_destroy(struct statchan_source *src)
+{
+	const struct statchan_kind *kind = src->kind;
+
+	lockdep_assert_held(&statchan_kinds_lock);
+	src->kind = NULL;
+	kind->destroy(src, src->priv);
+}
+
+/* Destroy what @kind, or any, made in @net, or anywhere if NULL. */
+static void kind_destroy_all(const struct statchan_kind *kind, struct net *net)
+{
+	struct statchan_source *src;
+
+	lockdep_assert_held(&statchan_kinds_lock);
+	for (;;) {
+		src = statchan_source_of_kind(kind, net);
+		if (!src)
+			return;
+		kind_destroy(src);
+		statchan_source_put(src);
+	}
+}
+
+void statchan_kind_unregister(const struct statchan_kind *kind)
+{
+	struct kind_entry *entry, *next;
+
+	mutex_lock(&statchan_kinds_lock);
+	list_for_each_entry_safe(entry, next, &kinds, node) {
+		if (entry->kind == kind) {
+			list_del(&entry->node);
+			kfree(entry);
+		}
+	}
+	kind_destroy_all(kind, NULL);
+	mutex_unlock(&statchan_kinds_lock);
+}
+EXPORT_SYMBOL_GPL(statchan_kind_unregister);
+
+void statchan_kind_net_exit(struct net *net)
+{
+	mutex_lock(&statchan_kinds_lock);
+	kind_destroy_all(NULL, net);
+	mutex_unlock(&statchan_kinds_lock);
+}
+
+void statchan_kind_gone(struct statchan_source *src)
+{
+	struct statchan_source *found;
+
+	mutex_lock(&statchan_kinds_lock);
+	/* @src is compared, not followed, until the registry confirms it */
+	found = statchan_source_made(src);
+	if (found) {
+		kind_destroy(found);
+		statchan_source_put(found);
+	}
+	mutex_unlock(&statchan_kinds_lock);
+}
+EXPORT_SYMBOL_GPL(statchan_kind_gone);
+
+/* ---- parameters ---- */
+
+static int param_value(const struct statchan_param *p, const char *text,
+		       u64 *value, struct statchan_err *err)
+{
+	u32 i;
+
+	if (p->choices) {
+		for (i = 0; p->choices[i]; i++) {
+			if (!strcmp(p->choices[i], text)) {
+				*value = i;
+				return 0;
+			}
+		}
+		return statchan_err(err, -EINVAL, "parameter %s: '%.32s' is none of its values: %s%s%s ...",
+				    p->key, text, p->choices[0],
+				    p->choices[1] ? ", " : "",
+				    p->choices[1] ?: "");
+	}
+	if (kstrtou64(text, 10, value))
+		return statchan_err(err, -EINVAL, "parameter %s: '%.32s' is not a number (%s)",
+				    p->key, text, p->help);
+	if (*value < p->min || *value > p->max)
+		return statchan_err(err, -ERANGE, "parameter %s: %llu is not in %llu..%llu (%s)",
+				    p->key, *value, p->min, p->max, p->help);
+	return 0;
+}
+
+static int param_find(const struct statchan_kind *kind, const char *key,
+		      struct statchan_err *err)
+{
+	char keys[120] = "";
+	u32 i;
+
+	for (i = 0; i < kind->n_params; i++)
+		if (!strcmp(kind->params[i].key, key))
+			return i;
+	for (i = 0; i < kind->n_params; i++) {
+		strlcat(keys, " ", sizeof(keys));
+		strlcat(keys, kind->params[i].key, sizeof(keys));
+	}
+	return statchan_err(err, -EINVAL, "kind %s has no parameter '%.24s'; it has: rate%s",
+			    kind->name, key, keys);
+}
+
+/* Split "key=value key=value", which is written to, for @fn */
+static int params_each(char *text,
+		       int (*fn)(void *ctx, const char *key, const char *value,
+				 struct statchan_err *err),
+		       void *ctx, struct statchan_err *err)
+{
+	char *pair, *value;
+	int ret;
+
+	while ((pair = strsep(&text, " \t\n"))) {
+		if (!*pair)
+			continue;
+		value = strchr(pair, '=');
+		if (!value || value == pair)
+			return statchan_err(err, -EINVAL, "'%.32s' is not key=value",
+					    pair);
+		*value++ = 0;
+		ret = fn(ctx, pair, value, err);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+struct params {
+	const struct statchan_kind *kind;	/* NULL: only "rate" */
+	u64 value[STATCHAN_KIND_PARAMS];
+	u32 given;				/* bit i: value[i] was named */
+	u64 rate;				/* 0: not named */
+	bool runtime;
+};
+
+static const struct statchan_param rate_param = {
+	.key = "rate", .help = "sample 1 in so many packets",
+	.min = 1, .max = S32_MAX, .def = 1, .runtime = true,
+};
+
+static int params_one(void *ctx, const char *key, const char *value,
+		      struct statchan_err *err)
+{
+	struct params *params = ctx;
+	int i;
+
+	if (!strcmp(key, rate_param.key))
+		return param_value(&rate_param, value, &params->rate, err);
+	if (!params->kind)
+		return statchan_err(err, -EINVAL, "parameter '%.24s': a driver's own source has only rate",
+				    key);
+	i = param_find(params->kind, key, err);
+	if (i < 0)
+		return i;
+	if (params->runtime && !params->kind->params[i].runtime)
+		return statchan_err(err, -EPERM, "parameter %s is fixed when the source is added: delete it and add it anew",
+				    key);
+	params->given |= BIT(i);
+	return param_value(&params->kind->params[i], value, &params->value[i],
+			   err);
+}
+
+static int params_parse(struct params *params, const char *text,
+			struct statchan_err *err)
+{
+	char *copy;
+	int ret;
+
+	if (!text)
+		return 0;
+	copy = kstrdup(text, GFP_KERNEL);
+	if (!copy)
+		return statchan_err(err, -ENOMEM, "no memory for parameters");
+	ret = params_each(copy, params_one, params, err);
+	kfree(copy);
+	return ret;
+}
+
+/* The kind's name, and "rate=1 key=value ...": what is in force */
+void statchan_kind_format(struct statchan_source *src, char *kind_name,
+			  size_t kind_len, char *buf, size_t len)
+{
+	const struct statchan_kind *kind;
+	size_t at;
+	u32 i;
+
+	mutex_lock(&statchan_kinds_lock);
+	kind = src->kind;
+	strscpy(kind_name, kind ? kind->name : "driver", kind_len);
+	at = scnprintf(buf, len, "rate=%u", READ_ONCE(src->rate));
+	for (i = 0; kind && i < kind->n_params; i++) {
+		const struct statchan_param *p = &kind->params[i];
+
+		if (p->choices)
+			at += scnprintf(buf + at, len - at, " %s=%s", p->key,
+					p->choices[src->params[i]]);
+		else
+			at += scnprintf(buf + at, len - at, " %s=%llu", p->key,
+					src->params[i]);
+	}
+	mutex_unlock(&statchan_kinds_lock);
+}
+
+/* ---- add, del, set ---- */
+
+static int kind_create(struct net *net, const struct statchan_kind *kind,
+		       const char *name, const char *text, u32 *id,
+		       struct statchan_err *err)
+{
+	struct statchan_source *src;
+	struct params params = { .kind = kind };
+	int ret;
+	u32 i;
+
+	for (i = 0; i < kind->n_params; i++)
+		params.value[i] = kind->params[i].def;
+	ret = params_parse(&params, text, err);
+	if (ret)
+		return ret;
+	err->text[0] = 0;
+	src = kind->create(net, name, params.value, err);
+	if (IS_ERR(src)) {
+		ret = PTR_ERR(src);
+		if (err->text[0])
+			return ret;
+		if (ret == -EEXIST)
+			return statchan_err(err, ret, "a source '%s' exists already in this network namespace",
+					    name);
+		return statchan_err(err, ret, "source '%s' of kind %s can't be made: error %d",
+				    name, kind->name, -ret);
+	}
+	memcpy(src->params, params.value, sizeof(src->params));
+	src->kind = kind;
+	*id = src->id;
+	if (params.rate) {
+		mutex_lock(&src->lock);
+		ret = statchan_source_set_rate(src, params.rate, err);
+		mutex_unlock(&src->lock);
+		if (ret)
+			kind_destroy(src);
+	}
+	return ret;
+}
+
+int statchan_kind_add_source(struct net *net, const char *kind_name,
+			     const char *name, const char *text, u32 *id,
+			     struct statchan_err *err)
+{
+	const struct statchan_kind *kind;
+	int ret;
+
+	mutex_lock(&statchan_kinds_lock);
+	kind = kind_find(kind_name);
+	if (!kind) {
+		/* as rtnl does for link kinds; the module registers itself */
+		mutex_unlock(&statchan_kinds_lock);
+		request_module("statchan-kind-%s", kind_name);
+		mutex_lock(&statchan_kinds_lock);
+		kind = kind_find(kind_name);
+	}
+	if (!kind) {
+		ret = statchan_err(err, -EOPNOTSUPP, "no kind '%.31s' of source: is the module statchan_%.31s loaded?",
+				   kind_name, kind_name);
+	} else if (!try_module_get(kind->owner)) {
+		ret = statchan_err(err, -EOPNOTSUPP, "kind %s is being unloaded",
+				   kind->name);
+	} else {
+		ret = kind_create(net, kind, name, text, id, err);
+		module_put(kind->owner);
+	}
+	mutex_unlock(&statchan_kinds_lock);
+	return ret;
+}
+
+int statchan_kind_del_source(struct net *net, const char *name,
+			     struct statchan_err *err)
+{
+	struct statchan_source *src;
+	int ret = 0;
+
+	mutex_lock(&statchan_kinds_lock);
+	src = statchan_source_find(net, 0, name, err);
+	if (IS_ERR(src)) {
+		ret = PTR_ERR(src);
+	} else {
+		if (src->kind)
+			kind_destroy(src);
+		else
+			ret = statchan_err(err, -EPERM, "source '%s' belongs to a driver: unload the driver to remove it",
+					   name);
+		statchan_source_put(src);
+	}
+	mutex_unlock(&statchan_kinds_lock);
+	return ret;
+}
+
+static int kind_apply(struct statchan_source *src, const struct params *params,
+		      struct statchan_err *err)
+{
+	int ret = 0;
+	u32 i;
+
+	if (params->rate) {
+		mutex_lock(&src->lock);
+		ret = statchan_source_set_rate(src, params->rate, err);
+		mutex_unlock(&src->lock);
+	}
+	for (i = 0; !ret && src->kind && i < src->kind->n_params; i++) {
+		if (!(params->given & BIT(i)))
+			continue;
+		ret = src->kind->set(src->priv, i, params->value[i], err);
+		if (!ret)
+			src->params[i] = params->value[i];
+	}
+	return ret;
+}
+
+int statchan_kind_set_source(struct net *net, const char *name,
+			     const char *text, struct statchan_err *err)
+{
+	struct params params = { .runtime = true };
+	struct statchan_source *src;
+	int ret;
+
+	mutex_lock(&statchan_kinds_lock);
+	src = statchan_source_find(net, 0, name, err);
+	if (IS_ERR(src)) {
+		ret = PTR_ERR(src);
+		goto unlock;
+	}
+	params.kind = src->kind;
+	ret = params_parse(&params, text, err);
+	if (!ret && !params.given && !params.rate)
+		ret = statchan_err(err, -EINVAL, "nothing to set on source '%s': give key=value",
+				   name);
+	if (!ret)
+		ret = kind_apply(src, &params, err);
+	statchan_source_put(src);
+unlock:
+	mutex_unlock(&statchan_kinds_lock);
+	return ret;
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Live snapshots: the kernel refreshes two images in turn, the program reads
+ * without a system call. Protocol: see struct statchan_live.
+ *
+ * Each refresh is a snapshot like any other (same generation and bytes on all
+ * transports), carried here by one copy.
+ */
+#include <linux/err.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "ring.h"
+
+/**
+ * struct live - one live channel
+ * @ch:		it belongs to
+ * @control:	first page of the mapped area; written by @work only
+ * @len:	bytes of the area
+ * @seq:	own copy of control->seq, which a reader can't write, either
+ * @work:	refreshes
+ */
+struct live {
+	struct statchan_channel *ch;
+	struct statchan_live *control;
+	u64 len;
+	u64 seq;
+	struct delayed_work work;
+};
+
+static void live_publish(struct live *live, const struct statchan_snap *snap)
+{
+	struct statchan_live *control = live->control;
+	u64 next = live->seq + 1;
+
+	WRITE_ONCE(control->writing, next);
+	/* writing is seen before any byte of the image changes; pairs with the
+	 * read barrier between a reader's image and its load of writing
+	 */
+	smp_wmb();
+	memcpy((void *)control + control->image_offset[next & 1], snap->image,
+	       snap->len);
+	/* the image is complete before its number; pairs with load-acquire */
+	smp_store_release(&control->seq, next);
+	live->seq = next;
+}
+
+static void live_refresh(struct work_struct *work)
+{
+	struct live *live = container_of(to_delayed_work(work), struct live,
+					 work);
+	u64 period_ns = live->ch->got.period_ns;
+	struct statchan_snap *snap;
+
+	snap = statchan_snap_get(live->ch->src, period_ns / 2, 0, NULL);
+	if (PTR_ERR(snap) == -ENODEV) {
+		WRITE_ONCE(live->control->flags, STATCHAN_LIVE_EOS);
+		WRITE_ONCE(live->ch->eos, true);
+		wake_up_interruptible_poll(&live->ch->wait, EPOLLIN | EPOLLHUP);
+		return;
+	}
+	if (IS_ERR(snap)) {
+		WRITE_ONCE(live->control->errors, live->control->errors + 1);
+	} else {
+		live_publish(live, snap);
+		statchan_snap_put(snap);
+	}
+	queue_delayed_work(system_wq, &live->work, nsecs_to_jiffies(period_ns));
+}
+
+int statchan_live_open(struct statchan_channel *ch,
+		       struct statchan_channel_req *req, struct statchan_err *err)
+{
+	u64 image_len = statchan_image_len(ch->src->schema->n_counters);
+	struct statchan_live *control;
+	struct statchan_snap *snap;
+	struct live *live;
+
+	snap = statchan_snap_get(ch->src, ch->got.period_ns / 2, 0, err);
+	if (IS_ERR(snap))
+		return PTR_ERR(snap);
+	live = kzalloc(sizeof(*live), GFP_KERNEL);
+	if (!live)
+		goto put;
+	live->len = PAGE_SIZE + 2 * PAGE_ALIGN(image_len);
+	control = vmalloc_user(live->len);
+	if (!control)
+		goto free;
+	control->magic = STATCHAN_LIVE_MAGIC;
+	control->period_ns = ch->got.period_ns;
+	control->image_len = image_len;
+	control->image_offset[0] = PAGE_SIZE;
+	control->image_offset[1] = PAGE_SIZE + PAGE_ALIGN(image_len);
+	live->control = control;
+	live->ch = ch;
+	live_publish(live, snap);
+	statchan_snap_put(snap);
+	INIT_DELAYED_WORK(&live->work, live_refresh);
+	queue_delayed_work(system_wq, &live->work,
+			   nsecs_to_jiffies(ch->got.period_ns));
+	ch->priv = live;
+	req->map_len = live->len;
+	return 0;
+free:
+	kfree(live);
+put:
+	statchan_snap_put(snap);
+	return statchan_err(err, -ENOMEM, "no memory for two live images of %llu bytes",
+			    image_len);
+}
+
+void statchan_live_close(struct statchan_channel *ch)
+{
+	struct live *live = ch->priv;
+
+	cancel_delayed_work_sync(&live->work);
+	vfree(live->control);
+	kfree(live);
+}
+
+int statchan_live_mmap(struct statchan_channel *ch, struct vm_area_struct *vma)
+{
+	struct live *live = ch->priv;
+
+	if (vma->vm_pgoff != STATCHAN_MMAP_LIVE >> PAGE_SHIFT ||
+	    vma_pages(vma) > live->len >> PAGE_SHIFT)
+		return -EINVAL;
+	return remap_vmalloc_range(vma, live->control, 0);
+}

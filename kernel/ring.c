@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Per-CPU rings: one producer (emit, cc->lock held, IRQs off), one consumer.
+ *
+ * Barriers. "P" is here, "C" is the consumer: ring_read in transport/ioctl.c or
+ * a program.
+ *	P: write record; store-release head	C: load-acquire head; read record
+ *	C: read record; store-release pos	P: load-acquire pos; overwrite
+ *	P: store announced; mb; load pos	C: store pos; mb (in poll); load
+ *						   announced
+ * The last pair is Dekker's: at least one side sees the other, so a consumer
+ * that goes to sleep just when a batch is announced is woken.
+ */
+#include <linux/err.h>
+#include <linux/gfp.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/slab.h>
+#include <linux/topology.h>
+#include <linux/vmalloc.h>
+
+#include "ring.h"
+
+void *statchan_ring_reserve(struct statchan_channel_cpu *cc, u32 room,
+			    u32 *reason)
+{
+	struct statchan_ring *ring = cc->priv;
+	/*
+	 * A hint, read once. A program that forges it makes the ring look full
+	 * or overwrites its own records; the write below stays in data either
+	 * way, since it depends on head only.
+	 */
+	u64 used = ring->head - smp_load_acquire(&ring->consumer->pos);
+
+	if (unlikely(used > ring->size || ring->size - used < room)) {
+		*reason = room > ring->size ? STATCHAN_LOST_OVERSIZE :
+					      STATCHAN_LOST_RING_FULL;
+		return NULL;
+	}
+	return ring->data + (ring->head & (ring->size - 1));
+}
+
+void statchan_ring_commit(struct statchan_channel_cpu *cc, u32 room)
+{
+	struct statchan_ring *ring = cc->priv;
+
+	ring->head += room;
+	/* the record is complete before it can be seen */
+	smp_store_release(&ring->producer->head, ring->head);
+}
+
+bool statchan_ring_announce(struct statchan_channel_cpu *cc)
+{
+	struct statchan_ring *ring = cc->priv;
+	u64 before = ring->announced;
+
+	ring->announced = ring->head;
+	WRITE_ONCE(ring->producer->announced, ring->head);
+	/* pairs with the barrier in statchan_ring_readable() */
+	smp_mb();
+	/*
+	 * A consumer that has not come to the end of the batch before this one
+	 * finds poll() readable without being woken.
+	 */
+	if ((s64)(before - READ_ONCE(ring->consumer->pos)) > 0)
+		return false;
+	/* the barrier above orders this against the sleeper's poll_wait() */
+	return waitqueue_active(&cc->ch->wait);
+}
+
+bool statchan_ring_readable(struct statchan_channel *ch)
+{
+	int cpu;
+
+	/* pairs with statchan_ring_announce(); the caller is in ch->wait */
+	smp_mb();
+	for_each_possible_cpu(cpu) {
+		struct statchan_ring *ring = per_cpu_ptr(ch->cpu, cpu)->priv;
+
+		if ((s64)(READ_ONCE(ring->producer->announced) -
+			  READ_ONCE(ring->consumer->pos)) > 0)
+			return true;
+	}
+	return false;
+}
+
+void statchan_ring_end(struct statchan_channel *ch)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct statchan_ring *ring = per_cpu_ptr(ch->cpu, cpu)->priv;
+
+		/* after the last head: who sees the flag sees all records */
+		smp_store_release(&ring->producer->flags, STATCHAN_RING_EOS);
+	}
+}
+
+/* ---- memory ---- */
+
+static void ring_free(struct statchan_ring *ring)
+{
+	u32 i, n_data;
+
+	if (!ring)
+		return;
+	if (ring->consumer)
+		vunmap(ring->consumer);
+	if (ring->pages) {
+		n_data = (ring->n_pages - 2) / 2;
+		for (i = 0; i < 2 + n_data; i++)
+			if (ring->pages[i])
+				__free_page(ring->pages[i]);
+		kvfree(ring->pages);
+	}
+	kfree(ring);
+}
+
+static int ring_alloc_pages(struct statchan_ring *ring, int node)
+{
+	u32 i, n_data = ring->size >> PAGE_SHIFT;
+
+	ring->n_pages = 2 + 2 * n_data;
+	ring->pages = kvcalloc(ring->n_pages, sizeof(*ring->pages), GFP_KERNEL);
+	if (!ring->pages)
+		return -ENOMEM;
+	for (i = 0; i < 2 + n_data; i++) {
+		ring->pages[i] = alloc_pages_node(node, GFP_KERNEL_ACCOUNT |
+						  __GFP_ZERO | __GFP_NOWARN |
+						  __GFP_RETRY_MAYFAIL, 0);
+		if (!ring->pages[i])
+			return -ENOMEM;
+		if (i >= 2)
+			ring->pages[i + n_data] = ring->pages[i];
+	}
+	return 0;
+}
+
+static struct statchan_ring *ring_alloc(u64 size, int cpu)
+{
+	int node = cpu_to_node(cpu);
+	struct statchan_ring *ring;
+	void *at;
+
+	ring = kzalloc_node(sizeof(*ring), GFP_KERNEL, node);
+	if (!ring)
+		return NULL;
+	ring->size = size;
+	if (ring_alloc_pages(ring, node))
+		goto fail;
+	at = vmap(ring->pages, ring->n_pages, VM_MAP, PAGE_KERNEL);
+	if (!at)
+		goto fail;
+	ring->consumer = at;
+	ring->producer = at + PAGE_SIZE;
+	ring->data = at + 2 * PAGE_SIZE;
+	ring->producer->cpu = cpu;
+	return ring;
+fail:
+	ring_free(ring);
+	return NULL;
+}
+
+int statchan_ring_open(struct statchan_channel *ch, struct statchan_err *err)
+{
+	u64 size = roundup_pow_of_two(max_t(u64, ch->got.buffer_size, PAGE_SIZE));
+	u32 largest = statchan_record_room(ch->got.snaplen) +
+		      sizeof(struct statchan_lost);
+	int cpu;
+
+	if (size < largest)
+		return statchan_err(err, -EINVAL, "buffer size %llu holds no record of snaplen %u: at least %lu bytes",
+				    ch->got.buffer_size, ch->got.snaplen,
+				    roundup_pow_of_two(largest));
+	for_each_possible_cpu(cpu) {
+		struct statchan_channel_cpu *cc = per_cpu_ptr(ch->cpu, cpu);
+
+		cc->priv = ring_alloc(size, cpu);
+		if (!cc->priv) {
+			statchan_ring_close(ch);
+			return statchan_err(err, -ENOMEM, "no memory for rings of %llu bytes on each of %u CPUs: ask for a smaller buffer",
+					    size, num_possible_cpus());
+		}
+	}
+	ch->got.buffer_size = size;
+	return 0;
+}
+
+void statchan_ring_close(struct statchan_channel *ch)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct statchan_channel_cpu *cc = per_cpu_ptr(ch->cpu, cpu);
+
+		ring_free(cc->priv);
+		cc->priv = NULL;
+	}
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The per-CPU ring that the transports ioctl and mmap share. Layout and
+ * protocol: see "shared memory of the mmap transport" in uapi/linux/statchan.h.
+ *
+ *   page 0      consumer   written by the program (mmap) or ring_read (ioctl)
+ *   page 1      producer   written by emit, under channel_cpu.lock
+ *   page 2..    data       written by emit
+ *   again       data       the same pages
+ */
+#ifndef _STATCHAN_RING_H
+#define _STATCHAN_RING_H
+
+#include "core.h"
+
+/**
+ * struct statchan_ring - one CPU's ring
+ * @head:	the producer's own copy of producer->head; cc->lock
+ * @announced:	same of producer->announced; cc->lock
+ * @size:	bytes of data, a power of two
+ * @consumed:	sample records that ring_read copied; reader's mutex
+ * @pages:	n_pages of them, the data pages twice
+ */
+struct statchan_ring {
+	u64 head;
+	u64 announced;
+	u64 size;
+	void *data;
+	struct statchan_ring_consumer *consumer;
+	struct statchan_ring_producer *producer;
+	u64 consumed;
+	u32 n_pages;
+	struct page **pages;
+};
+
+int statchan_ring_open(struct statchan_channel *ch, struct statchan_err *err);
+void statchan_ring_close(struct statchan_channel *ch);
+void *statchan_ring_reserve(struct statchan_channel_cpu *cc, u32 room,
+			    u32 *reason);
+void statchan_ring_commit(struct statchan_channel_cpu *cc, u32 room);
+bool statchan_ring_announce(struct statchan_channel_cpu *cc);
+void statchan_ring_end(struct statchan_channel *ch);
+bool statchan_ring_readable(struct statchan_channel *ch);
+
+static inline u64 statchan_ring_stride(const struct statchan_channel *ch)
+{
+	return 2 * PAGE_SIZE + 2 * ch->got.buffer_size;
+}
+
+/* ---- live snapshots: live.c ---- */
+
+int statchan_live_open(struct statchan_channel *ch,
+		       struct statchan_channel_req *req,
+		       struct statchan_err *err);
+void statchan_live_close(struct statchan_channel *ch);
+int statchan_live_mmap(struct statchan_channel *ch, struct vm_area_struct *vma);
+
+#endif /* _STATCHAN_RING_H */

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The registry of sources: what drivers call, and how the rest finds them.
+ *
+ * A source is counted. The driver's reference ends in
+ * statchan_source_unregister(); what remains then is memory without callbacks,
+ * so that channels can be closed after their source.
+ */
+#include <linux/ctype.h>
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/module.h>
+#include <linux/percpu.h>
+#include <linux/random.h>
+#include <linux/rculist.h>
+#include <linux/slab.h>
+#include <net/net_namespace.h>
+
+#include "core.h"
+
+/* the list of sources and their ids */
+DEFINE_MUTEX(statchan_registry_lock);
+static LIST_HEAD(sources);		/* by id; statchan_registry_lock */
+static u32 last_id;			/* statchan_registry_lock */
+
+DEFINE_STATIC_KEY_FALSE(statchan_listening);
+EXPORT_SYMBOL_GPL(statchan_listening);
+
+int statchan_err(struct statchan_err *err, int code, const char *fmt, ...)
+{
+	va_list args;
+
+	if (err) {
+		va_start(args, fmt);
+		vsnprintf(err->text, sizeof(err->text), fmt, args);
+		va_end(args);
+	}
+	return code;
+}
+EXPORT_SYMBOL_GPL(statchan_err);
+
+static void source_free(struct kref *ref)
+{
+	struct statchan_source *src = container_of(ref, struct statchan_source,
+						   ref);
+
+	statchan_snap_pool_destroy(src);
+	free_percpu(src->cpu);
+	kvfree(src->schema);
+	kfree(src);
+}
+
+void statchan_source_put(struct statchan_source *src)
+{
+	kref_put(&src->ref, source_free);
+}
+
+static bool name_legal(const char *name)
+{
+	size_t i, len = strnlen(name, STATCHAN_NAME_MAX);
+
+	if (!len || len == STATCHAN_NAME_MAX)
+		return false;
+	for (i = 0; i < len; i++)
+		if (!isalnum(name[i]) && !strchr("_.:@-", name[i]))
+			return false;
+	/* it names a folder, too */
+	return strcmp(name, ".") && strcmp(name, "..");
+}
+
+static struct statchan_source *source_lookup(struct net *net, u32 id,
+					     const char *name)
+{
+	struct statchan_source *src;
+
+	lockdep_assert_held(&statchan_registry_lock);
+	list_for_each_entry(src, &sources, node) {
+		if (src->net != net)
+			continue;
+		if (id ? src->id == id : !strcmp(src->name, name))
+			return src;
+	}
+	return NULL;
+}
+
+/* Return: a counted source by @id, or by @name if @id is 0, or ERR_PTR. */
+struct statchan_source *statchan_source_find(struct net *net, u32 id,
+					     const char *name,
+					     struct statchan_err *err)
+{
+	struct statchan_source *src;
+
+	mutex_lock(&statchan_registry_lock);
+	src = source_lookup(net, id, name);
+	if (src)
+		kref_get(&src->ref);
+	mutex_unlock(&statchan_registry_lock);
+	if (src)
+		return src;
+	if (id)
+		statchan_err(err, -ENOENT, "no source with id %u in this network namespace: see statctl sources",
+			     id);
+	else
+		statchan_err(err, -ENOENT, "no source '%.31s' in this network namespace: see statctl sources, or add it with statctl source add",
+			     name);
+	return ERR_PTR(-ENOENT);
+}
+
+/* Return: the counted source with the smallest id greater than @id, or NULL. */
+struct statchan_source *statchan_source_after(struct net *net, u32 id)
+{
+	struct statchan_source *src, *found = NULL;
+
+	mutex_lock(&statchan_registry_lock);
+	list_for_each_entry(src, &sources, node) {
+		if (src->net == net && src->id > id) {
+			found = src;
+			kref_get(&found->ref);
+			break;
+		}
+	}
+	mutex_unlock(&statchan_registry_lock);
+	return found;
+}
+
+/* Return: a counted source that @kind (NULL: any kind) made in @net (NULL: any),
+ * or NULL. statchan_kinds_lock held.
+ */
+struct statchan_source *statchan_source_of_kind(const struct statchan_kind *kind,
+						struct net *net)
+{
+	struct statchan_source *src, *found = NULL;
+
+	mutex_lock(&statchan_registry_lock);
+	list_for_each_entry(src, &sources, node) {
+		if (!src->kind || (kind && src->kind != kind) ||
+		    (net && src->net != net))
+			continue;
+		found = src;
+		kref_get(&found->ref);
+		break;
+	}
+	mutex_unlock(&statchan_registry_lock);
+	return found;
+}
+
+/* Return: @made itself, counted, if it is still registered and made by a kind.
+ * @made may dangle: it is only compared. statchan_kinds_lock held.
+ */
+struct statchan_source *statchan_source_made(const struct statchan_source *made)
+{
+	struct statchan_source *src, *found = NULL;
+
+	mutex_lock(&statchan_registry_lock);
+	list_for_each_entry(src, &sources, node) {
+		if (src == made && src->kind) {
+			found = src;
+			kref_get(&found->ref);
+			break;
+		}
+	}
+	mutex_unlock(&statchan_registry_lock);
+	return found;
+}
+
+static struct statchan_source *source_alloc(const struct statchan_schema_desc *desc)
+{
+	struct statchan_source *src;
+	int cpu;
+
+	src = kzalloc(sizeof(*src), GFP_KERNEL);
+	if (!src)
+		return ERR_PTR(-ENOMEM);
+	src->schema = statchan_schema_build(desc);
+	if (IS_ERR(src->schema)) {
+		long ret = PTR_ERR(src->schema);
+
+		kfree(src);
+		return ERR_PTR(ret);
+	}
+	src->cpu = alloc_percpu(struct statchan_source_cpu);
+	if (!src->cpu) {
+		kvfree(src->schema);
+		kfree(src);
+		return ERR_PTR(-ENOMEM);
+	}
+	for_each_possible_cpu(cpu)
+		prandom_seed_state(&per_cpu_ptr(src->cpu, cpu)->rnd,
+				   get_random_u64());
+	kref_init(&src->ref);
+	mutex_init(&src->lock);
+	INIT_LIST_HEAD(&src->channels);
+	src->rate = 1;
+	statchan_snap_pool_init(src);
+	return src;
+}
+
+struct statchan_source *
+statchan_source_register(struct net *net, const char *name,
+			 const struct statchan_source_ops *ops,
+			 const struct statchan_schema_desc *schema, void *priv)
+{
+	struct statchan_source *src;
+
+	if (!name_legal(name) || WARN_ON(!ops->snapshot))
+		return ERR_PTR(-EINVAL);
+	src = source_alloc(schema);
+	if (IS_ERR(src))
+		return src;
+	strscpy(src->name, name, sizeof(src->name));
+	src->net = net;
+	src->ops = ops;
+	src->priv = priv;
+
+	mutex_lock(&statchan_registry_lock);
+	if (source_lookup(net, 0, name)) {
+		mutex_unlock(&statchan_registry_lock);
+		statchan_source_put(src);
+		return ERR_PTR(-EEXIST);
+	}
+	src->id = ++last_id;
+	list_add_tail(&src->node, &sources);
+	mutex_unlock(&statchan_registry_lock);
+	statchan_event(net, STATCHAN_EVENT_SOURCE_ADDED, src->id, 0, src->name,
+		       "source added");
+	return src;
+}
+EXPORT_SYMBOL_GPL(statchan_source_register);
+
+/* Take all channels off the emit path and end their streams. src->lock held. */
+static void source_end_channels(struct statchan_source *src)
+{
+	struct statchan_channel *ch, *next;
+	LIST_HEAD(ended);
+
+	lockdep_assert_held(&src->lock);
+	if (list_empty(&src->channels))
+		return;
+	WRITE_ONCE(src->listeners, 0);
+	list_for_each_entry(ch, &src->channels, node)
+		ch->attached = false;
+	/*
+	 * An emit on another CPU may stand on any element: none may be moved
+	 * to another list before all emits are over.
+	 */
+	list_splice_init_rcu(&src->channels, &ended, synchronize_rcu);
+	list_for_each_entry_safe(ch, next, &ended, node) {
+		list_del_init(&ch->node);
+		statchan_channel_end(ch);
+	}
+	if (src->ops->listen)
+		src->ops->listen(src->priv, false);
+	static_branch_dec(&statchan_listening);
+}
+
+void statchan_source_end_streams(struct statchan_source *src)
+{
+	mutex_lock(&src->lock);
+	source_end_channels(src);
+	mutex_unlock(&src->lock);
+}
+EXPORT_SYMBOL_GPL(statchan_source_end_streams);
+
+void statchan_source_unregister(struct statchan_source *src)
+{
+	mutex_lock(&statchan_registry_lock);
+	list_del(&src->node);
+	mutex_unlock(&statchan_registry_lock);
+
+	mutex_lock(&src->lock);
+	source_end_channels(src);
+	/* with snap.lock too: a snapshot that runs ends, none begins */
+	mutex_lock(&src->snap.lock);
+	WRITE_ONCE(src->gone, true);
+	mutex_unlock(&src->snap.lock);
+	mutex_unlock(&src->lock);
+	statchan_event(src->net, STATCHAN_EVENT_SOURCE_GONE, src->id, 0,
+		       src->name, "source gone");
+	statchan_source_put(src);
+}
+EXPORT_SYMBOL_GPL(statchan_source_unregister);
+
+const char *statchan_source_name(const struct statchan_source *src)
+{
+	return src->name;
+}
+EXPORT_SYMBOL_GPL(statchan_source_name);
+
+u32 statchan_source_id(const struct statchan_source *src)
+{
+	return src->id;
+}
+EXPORT_SYMBOL_GPL(statchan_source_id);
+
+void statchan_source_event(struct statchan_source *src, u32 event,
+			   const char *text)
+{
+	statchan_event(src->net, event, src->id, 0, src->name, text);
+}
+EXPORT_SYMBOL_GPL(statchan_source_event);
+
+/* Put a channel on the emit path. The channel holds the module of the source. */
+int statchan_source_attach(struct statchan_source *src,
+			   struct statchan_channel *ch, struct statchan_err *err)
+{
+	int ret = 0;
+
+	lockdep_assert_held(&src->lock);
+	if (src->gone)
+		return statchan_err(err, -ENODEV, "source '%s' is gone",
+				    src->name);
+	if (list_empty(&src->channels)) {
+		static_branch_inc(&statchan_listening);
+		if (src->ops->listen)
+			ret = src->ops->listen(src->priv, true);
+		if (ret) {
+			static_branch_dec(&statchan_listening);
+			return statchan_err(err, ret, "source '%s' can't start to sample: error %d",
+					    src->name, -ret);
+		}
+	}
+	ch->attached = true;
+	list_add_tail_rcu(&ch->node, &src->channels);
+	WRITE_ONCE(src->listeners, src->listeners + 1);
+	return 0;
+}
+
+/* Take a channel off the emit path. On return no emit uses it. */
+void statchan_source_detach(struct statchan_source *src,
+			    struct statchan_channel *ch)
+{
+	mutex_lock(&src->lock);
+	if (ch->attached) {
+		ch->attached = false;
+		list_del_rcu(&ch->node);
+		WRITE_ONCE(src->listeners, src->listeners - 1);
+		synchronize_rcu();
+		if (list_empty(&src->channels)) {
+			if (src->ops->listen)
+				src->ops->listen(src->priv, false);
+			static_branch_dec(&statchan_listening);
+		}
+	}
+	mutex_unlock(&src->lock);
+}
+
+/* src->lock held */
+int statchan_source_set_rate(struct statchan_source *src, u32 rate,
+			     struct statchan_err *err)
+{
+	int ret;
+
+	lockdep_assert_held(&src->lock);
+	if (src->gone)
+		return statchan_err(err, -ENODEV, "source '%s' is gone",
+				    src->name);
+	if (!rate || rate > S32_MAX)
+		return statchan_err(err, -EINVAL, "rate %u of source '%s': must be 1 to %d",
+				    rate, src->name, S32_MAX);
+	if (rate == src->rate)
+		return 0;
+	if (!src->ops->rate)
+		return statchan_err(err, -EOPNOTSUPP, "source '%s' does not sample packets: its rate is always 1",
+				    src->name);
+	ret = src->ops->rate(src->priv, rate, err);
+	if (!ret)
+		WRITE_ONCE(src->rate, rate);
+	return ret;
+}
+
+/* 64-bit counters of other CPUs are read while they run: each is exact for
+ * some moment during the call
+ */
+void statchan_source_counts(struct statchan_source *src, u64 *observed,
+			    u64 *emitted)
+{
+	int cpu;
+
+	*observed = 0;
+	*emitted = 0;
+	for_each_possible_cpu(cpu) {
+		struct statchan_source_cpu *sc = per_cpu_ptr(src->cpu, cpu);
+
+		*observed += READ_ONCE(sc->observed);
+		*emitted += READ_ONCE(sc->seq);
+	}
+}
