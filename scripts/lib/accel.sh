@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # Which accelerator to use. /dev/kvm may exist and still not boot a stock kernel, so
 # the answer is found by booting one, with a time limit, and remembered per machine.
 
@@ -33,15 +33,17 @@ accel_probe() {
 
 # Stage 1 finds no share and switches the machine off: then the kernel has booted.
 accel_kvm_boots() {
-	local log
+	local log status
 	log=$(mktemp)
 	local words='console=ttyS0 panic=-1 statchan.share=none'
-	timeout -k 1 "$ACCEL_PROBE_SECONDS" qemu-system-x86_64 -nodefaults -no-user-config -display none \
-		-no-reboot -machine q35 -accel kvm -cpu host -smp 2 -m 512M -serial "file:$log" \
-		-kernel "$KERNEL_DIR/image" -initrd "$INITRAMFS" \
-		-append "$words" </dev/null >/dev/null 2>&1
+	{
+		timeout -k 1 "$ACCEL_PROBE_SECONDS" qemu-system-x86_64 -nodefaults -no-user-config \
+			-display none -no-reboot -machine q35 -accel kvm -cpu host -smp 2 -m 512M \
+			-serial "file:$log" -kernel "$KERNEL_DIR/image" -initrd "$INITRAMFS" \
+			-append "$words" </dev/null >/dev/null
+	} 2>/dev/null # the shell's own "Aborted", too
 	grep -aq 'lab: stage 1' "$log"
-	local status=$?
+	status=$?
 	rm -f "$log"
 	return "$status"
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # The initramfs: a static busybox, the modules that reach the shared root, stage 1.
 # Built once per kernel and per content of the guest scripts.
 
@@ -26,7 +26,10 @@ busybox_path() {
 initramfs_build() {
 	local target=$1 work
 	[[ -e $target ]] && return
+	find "${target%/*}" -name '*.cpio' -mtime +7 -delete
 	work=$(mktemp -d) || return
+	# shellcheck disable=SC2064 # with_lock made this a subshell: its end cleans up
+	trap "rm -rf '$work'" EXIT
 	mkdir -p "$work"/{bin,modules,proc,dev,newroot,over}
 	cp "$(busybox_path)" "$work/bin/busybox"
 	busybox --list | while read -r applet; do
@@ -38,9 +41,6 @@ initramfs_build() {
 	initramfs_modules "$work/modules" virtiofs "${LAB_MODULES_virtiofs[@]}"
 	initramfs_modules "$work/modules" 9p "${LAB_MODULES_9p[@]}"
 	(cd "$work" && find . | cpio -o -H newc --quiet) >"$target.$$" && mv "$target.$$" "$target"
-	local status=$?
-	rm -rf "$work"
-	return "$status"
 }
 
 # initramfs_modules FOLDER LIST MODULE...: copies the modules and what they need, and

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # What a kernel is to the lab: a folder with
 #     image                 what QEMU boots: an uncompressed vmlinux with PVH, or a bzImage
 #     lib/modules/RELEASE/  its modules, with depmod's data
@@ -56,16 +56,14 @@ kernel_fetch() {
 	[[ -e $dir/release ]] && return
 	note "fetching the kernel image $release (once)"
 	work=$(mktemp -d "$dir.XXXXXX") || return
-	if kernel_download "$release" "$version" "$work" && kernel_unpack "$release" "$work"; then
-		rm -rf "$dir"
-		mv "$work" "$dir"
-	else
-		rm -rf "$work"
-		return 1
-	fi
+	# shellcheck disable=SC2064 # with_lock made this a subshell: its end cleans up
+	trap "rm -rf '$work'" EXIT
+	chmod 755 "$work"
+	kernel_download "$release" "$version" "$work" && kernel_unpack "$release" "$work" &&
+		rm -rf "$dir" && mv "$work" "$dir"
 }
 
-# apt sandboxes its download when the folder allows it; its remark on that is noise.
+# apt's remark that it could not download as the user _apt is noise.
 kernel_download() {
 	local release=$1 version=$2 work=$3 log=$3/apt.log
 	(cd "$work" && apt-get -q download "linux-image-$release=$version") >"$log" 2>&1 && return
@@ -78,7 +76,7 @@ kernel_download() {
 kernel_unpack() {
 	local release=$1 work=$2
 	dpkg-deb -x "$work"/linux-image-*.deb "$work" || return
-	rm -rf "$work"/{*.deb,usr,etc,apt.log}
+	rm -rf "${work:?}"/{*.deb,usr,etc,apt.log}
 	kernel_uncompress "$work/boot/vmlinuz-$release" >"$work/image" || {
 		note "booting the compressed image of $release instead (slower)"
 		cp "$work/boot/vmlinuz-$release" "$work/image"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2054
 # QEMU's command line. The relay adds the sockets behind ctl, in, out, err and tty.
 
 qemu_arguments() {
