@@ -32,13 +32,14 @@ static int config_limits(struct statchan_channel *ch, struct statchan_err *err)
 	got->snaplen = want->snaplen ?: STATCHAN_SNAPLEN_DEFAULT;
 	got->timeout_ns = want->timeout_ns ?: STATCHAN_TIMEOUT_DEFAULT;
 	got->buffer_size = want->buffer_size ?: STATCHAN_BUFFER_DEFAULT;
-	got->period_ns = want->period_ns ?: STATCHAN_PERIOD_DEFAULT;
 	/* either watermark alone is a choice; neither is the default */
-	if (!want->watermark_records)
-		got->watermark_records = want->watermark_bytes ?
-					 U32_MAX : STATCHAN_WATERMARK_DEFAULT;
-	if (!want->watermark_bytes)
-		got->watermark_bytes = U32_MAX;
+	if (!want->watermark_records && !want->watermark_bytes)
+		got->watermark_records = STATCHAN_WATERMARK_DEFAULT;
+	/* what only some have: not in force unless the transport says so */
+	got->subbufs = 0;
+	got->period_ns = 0;
+	if (ch->kind == STATCHAN_CHANNEL_LIVE)
+		got->period_ns = want->period_ns ?: STATCHAN_PERIOD_DEFAULT;
 
 	if (got->snaplen > STATCHAN_SNAPLEN_MAX)
 		return statchan_err(err, -EINVAL, "snaplen %u: at most %u bytes",
@@ -52,7 +53,9 @@ static int config_limits(struct statchan_channel *ch, struct statchan_err *err)
 	if (got->timeout_ns > S64_MAX && got->timeout_ns != STATCHAN_TIMEOUT_NEVER)
 		return statchan_err(err, -EINVAL, "timeout %llu ns: too long, say STATCHAN_TIMEOUT_NEVER",
 				    got->timeout_ns);
-	if (got->period_ns < STATCHAN_PERIOD_MIN || got->period_ns > 86400 * NSEC_PER_SEC)
+	if (ch->kind == STATCHAN_CHANNEL_LIVE &&
+	    (got->period_ns < STATCHAN_PERIOD_MIN ||
+	     got->period_ns > 86400 * NSEC_PER_SEC))
 		return statchan_err(err, -EINVAL, "period %llu ns: must be %lu ns to 1 day",
 				    got->period_ns, (unsigned long)STATCHAN_PERIOD_MIN);
 	if (got->mode > STATCHAN_MODE_OVERWRITE)
@@ -68,8 +71,9 @@ static int config_limits(struct statchan_channel *ch, struct statchan_err *err)
 static void config_take(struct statchan_channel *ch)
 {
 	ch->snaplen = ch->got.snaplen;
-	ch->watermark_records = ch->got.watermark_records;
-	ch->watermark_bytes = ch->got.watermark_bytes;
+	/* 0: this watermark is not used */
+	ch->watermark_records = ch->got.watermark_records ?: U32_MAX;
+	ch->watermark_bytes = ch->got.watermark_bytes ?: U32_MAX;
 	ch->timeout_ns = ch->got.timeout_ns;
 }
 

@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/nsproxy.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
@@ -482,6 +483,7 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 
 	if (_IOC_TYPE(cmd) != STATCHAN_IOC_MAGIC || nr >= ARRAY_SIZE(dev_ops))
 		return -ENOTTY;
+	nr = array_index_nospec(nr, ARRAY_SIZE(dev_ops));
 	if (dev_ops[nr].size > sizeof(stack)) {
 		arg = kmalloc(dev_ops[nr].size, GFP_KERNEL);
 		if (!arg)

@@ -362,12 +362,13 @@ static void nl_choose_sizes(struct nl_channel *nl)
 {
 	struct statchan_channel_config *got = &nl->ch->got;
 	u32 room = statchan_record_room(got->snaplen);
+	u64 records = got->watermark_records ?: U32_MAX;	/* 0: not used */
+	u64 bytes = got->watermark_bytes ?: U32_MAX;
 	u64 batch, limit;
 
 	BUILD_BUG_ON(SKB_WITH_OVERHEAD(NL_SKB_MAX) < NL_HEAD +
 		     sizeof(struct statchan_record) + STATCHAN_SNAPLEN_MAX);
-	batch = min_t(u64, (u64)got->watermark_records * room,
-		      got->watermark_bytes);
+	batch = min(records * room, bytes);
 	batch = max_t(u64, batch, room) + NL_HEAD +
 		SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
 	nl->skb_size = roundup_pow_of_two(clamp_t(u64, batch, NL_SKB_MIN,
@@ -380,11 +381,9 @@ static void nl_choose_sizes(struct nl_channel *nl)
 
 	/* announced at half at the latest, while there is room to go on */
 	limit = max_t(u64, (u64)nl->skbs * (nl->capacity / room) / 2, 1);
-	got->watermark_records = min_t(u64, got->watermark_records, limit);
-	got->watermark_bytes = min_t(u64, got->watermark_bytes,
-				     got->buffer_size / 2);
-	got->subbufs = 0;
-	got->period_ns = 0;
+	got->watermark_records = min(records, limit);
+	if (got->watermark_bytes)
+		got->watermark_bytes = min(bytes, got->buffer_size / 2);
 }
 
 static void nl_free(struct nl_channel *nl)

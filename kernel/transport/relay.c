@@ -226,7 +226,7 @@ static int relay_geometry(struct statchan_channel *ch, struct statchan_err *err)
 		      sizeof(struct statchan_lost);
 	u64 size;
 
-	got->subbufs = got->subbufs ?: STATCHAN_SUBBUFS_DEFAULT;
+	got->subbufs = ch->want.subbufs ?: STATCHAN_SUBBUFS_DEFAULT;
 	if (got->subbufs < 2 || got->subbufs > STATCHAN_SUBBUFS_MAX)
 		return statchan_err(err, -EINVAL, "relay: %u sub-buffers: must be 2 to %u",
 				    got->subbufs, STATCHAN_SUBBUFS_MAX);

@@ -507,6 +507,8 @@ enum statchan_mode {
  * @subbufs:	relay: sub-buffers per CPU, at least 2
  * @mode:	enum statchan_mode
  * @period_ns:	live snapshots: between refreshes
+ *
+ * In the answer: what is in force; 0 is what this channel has no use for.
  */
 struct statchan_channel_config {
 	__u32 rate;
