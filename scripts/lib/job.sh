@@ -10,6 +10,7 @@ job_write() {
 		job_line modules "$KERNEL_DIR/lib/modules/$KERNEL_RELEASE"
 		job_line exchange "$EXCHANGE"
 		job_line terminal "$TERMINAL"
+		job_line hung_task_seconds "$(job_hung_task_seconds)"
 		job_line stdin "$(job_input)"
 		job_line rows "$(tput lines 2>/dev/null || echo 24)"
 		job_line cols "$(tput cols 2>/dev/null || echo 80)"
@@ -30,6 +31,12 @@ job_quote() {
 
 job_line() {
 	printf '%s=%s\n' "$1" "$(job_quote "$2")"
+}
+
+# Under --icount the clock jumps over idle time: while a task waits 0.1 s of ours for a
+# file, its own minute may pass. So nobody watches for hung tasks then.
+job_hung_task_seconds() {
+	if [[ $ICOUNT = yes ]]; then echo 0; else echo 60; fi
 }
 
 # A terminal is not forwarded unless --terminal asks for it: a loop over scripts/vm

@@ -4,30 +4,33 @@
 # and "exchange" (the project's out/, writable). virtio-fs is the quick way; QEMU's
 # virtiofsd needs root for it. 9p needs none, and the cloud kernel does not have it.
 #
-# share_start sets SHARE (virtiofs|9p), adds to QEMU_ARGS and SHARE_PIDS.
+# share_choose sets SHARE (virtiofs|9p); share_start adds to QEMU_ARGS and SHARE_PIDS.
 
 VIRTIOFSD=${STATCHAN_VIRTIOFSD:-/usr/lib/qemu/virtiofsd}
 SHARE_PIDS=()
 
+share_choose() {
+	SHARE=${STATCHAN_SHARE:-9p}
+	if [[ -z ${STATCHAN_SHARE-} && $EUID = 0 && -x $VIRTIOFSD ]]; then SHARE=virtiofs; fi
+	case $SHARE in
+	virtiofs) ;;
+	9p) [[ $KERNEL != cloud ]] ||
+		die "$EXIT_LAB" "the cloud kernel has no 9p, and virtio-fs needs root: run as root, or use --kernel stock" ;;
+	*) die "$EXIT_LAB" "STATCHAN_SHARE is '$SHARE': use virtiofs or 9p" ;;
+	esac
+}
+
 share_start() {
-	SHARE=${STATCHAN_SHARE:-$(share_choose)}
 	case $SHARE in
 	virtiofs)
 		share_virtiofs root / always
 		share_virtiofs exchange "$EXCHANGE" auto
 		;;
 	9p)
-		[[ $KERNEL_NAME != cloud ]] ||
-			die "$EXIT_LAB" "the cloud kernel has no 9p, and virtio-fs needs root: run as root, or use --kernel stock"
 		share_9p root / on
 		share_9p exchange "$EXCHANGE" off
 		;;
-	*) die "$EXIT_LAB" "STATCHAN_SHARE is '$SHARE': use virtiofs or 9p" ;;
 	esac
-}
-
-share_choose() {
-	if ((EUID == 0)) && [[ -x $VIRTIOFSD ]]; then echo virtiofs; else echo 9p; fi
 }
 
 share_virtiofs() {
