@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+//
+// statctl get: the counters of a source, once.
+#include <array>
+#include <memory>
+
+#include "command.hpp"
+#include "counter_columns.hpp"
+#include "options.hpp"
+#include "snapshot_text.hpp"
+
+namespace statctl {
+
+namespace {
+
+struct GetOptions {
+    std::string source;
+    CounterFilter filter;
+    statchan::SnapshotOptions snapshot;
+    bool nonzero = false;
+};
+
+struct CounterRow {
+    statchan::CounterRef ref;
+    std::uint64_t value = 0;
+};
+
+constexpr std::array<Column<CounterRow>, 6> columns{{
+    group_column<CounterRow>,
+    instance_column<CounterRow>,
+    field_column<CounterRow>,
+    {"value", Align::right, [](const CounterRow& row) -> Cell { return row.value; }},
+    type_column<CounterRow>,
+    unit_column<CounterRow>,
+}};
+
+// The digest of what arrived, which must be the digest of what was sent.
+Result<std::uint64_t> checked_digest(const statchan::Snapshot& snapshot, std::string_view source) {
+    const auto digest = snapshot.digest();
+    if (!snapshot.kernel_digest() || *snapshot.kernel_digest() == digest) return digest;
+    return failure(statchan::errc::bad_data, fmt::format("check snapshot of '{}'", source),
+                   fmt::format("kernel sent digest {}, what arrived has {}",
+                               format_hash(*snapshot.kernel_digest()), format_hash(digest)));
+}
+
+Result<void> run_get(Context& context, const GetOptions& options) {
+    auto client = open_client(context);
+    if (!client) return failure(client);
+    auto snapshot = client->snapshot(options.source, options.snapshot);
+    if (!snapshot) return failure(snapshot);
+    auto selected = options.filter.select(snapshot->schema(), options.source);
+    if (!selected) return failure(selected);
+
+    SnapshotHead head{options.source, client->transport(), snapshot->info()};
+    if (options.snapshot.digest) {
+        auto digest = checked_digest(*snapshot, options.source);
+        if (!digest) return failure(digest);
+        head.digest = *digest;
+    }
+    std::vector<CounterRow> rows;
+    for (const auto& ref : *selected) {
+        const auto value = (*snapshot)[ref];
+        if (value != 0 || !options.nonzero) rows.push_back({ref, value});
+    }
+    if (context.json) {
+        print_json_with_rows<CounterRow>(context.out, to_json(head), "counters", columns, rows);
+    } else {
+        context.out.print("{}\n", describe(head));
+        print_rows<CounterRow>(context.out, false, columns, rows);
+    }
+    return {};
+}
+
+}  // namespace
+
+void set_up_get(CLI::App& app, Context& context) {
+    auto options = std::make_shared<GetOptions>();
+    add_source(app, options->source);
+    add_filter_options(app, options->filter);
+    app.add_flag("--nonzero", options->nonzero, "only counters that are not 0");
+    add_duration(app, "--max-age", options->snapshot.max_age,
+                 "share a snapshot that others took, at most so old (0: take a new one)");
+    add_count(app, "--generation", options->snapshot.generation,
+              "just this snapshot, if it still exists");
+    app.add_flag("--digest", options->snapshot.digest,
+                 "check the bytes that arrived against the kernel's digest, and show it");
+    app.callback([&context, options] {
+        context.run = [options](Context& c) { return run_get(c, *options); };
+    });
+}
+
+}  // namespace statctl

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <chrono>
+
+#include "out.hpp"
+
+namespace statctl {
+
+/// From now on SIGINT and SIGTERM ask for a clean end; a second one ends at once.
+void catch_stop_signals();
+
+/// One of them came.
+[[nodiscard]] bool stop_requested() noexcept;
+
+/// How long a command that waits goes without looking at the above.
+inline constexpr std::chrono::milliseconds tick{200};
+
+/// Sleeps to @p deadline; less if the user or the reader of @p out wants no more. False then.
+[[nodiscard]] bool sleep_until(std::chrono::steady_clock::time_point deadline, Out& out);
+
+}  // namespace statctl

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#include "snapshot_text.hpp"
+
+#include <array>
+#include <chrono>
+
+#include "units.hpp"
+
+namespace statctl {
+
+namespace {
+
+nanoseconds age(const SnapshotHead& head) {
+    return std::chrono::steady_clock::now() - head.info.end;
+}
+
+Cell digest(const SnapshotHead& head) {
+    if (!head.digest) return {nullptr, ""};
+    const auto digits = format_hash(*head.digest);
+    return {digits, "digest " + digits};
+}
+
+// The text of a cell is a phrase; an empty one is left out.
+constexpr std::array<Column<SnapshotHead>, 9> head_columns{{
+    {"source", Align::left,
+     [](const SnapshotHead& h) -> Cell {
+         return {h.source, ""};
+     }},
+    {"generation", Align::left,
+     [](const SnapshotHead& h) -> Cell {
+         return {h.info.generation, fmt::format("generation {}", h.info.generation)};
+     }},
+    {"begin_ns", Align::left,
+     [](const SnapshotHead& h) -> Cell {
+         return {statchan::to_ns(h.info.begin), ""};
+     }},
+    {"end_ns", Align::left,
+     [](const SnapshotHead& h) -> Cell {
+         return {statchan::to_ns(h.info.end),
+                 fmt::format("taken in {}", format_duration(h.info.end - h.info.begin))};
+     }},
+    {"age_ns", Align::left,
+     [](const SnapshotHead& h) -> Cell {
+         return {age(h).count(), fmt::format("{} old", format_duration(age(h)))};
+     }},
+    {"atomic", Align::left,
+     [](const SnapshotHead& h) -> Cell {
+         return {h.info.atomic, h.info.atomic ? "atomic" : "not atomic"};
+     }},
+    {"torn", Align::left,
+     [](const SnapshotHead& h) -> Cell {
+         return {h.info.torn, h.info.torn ? "TORN" : ""};
+     }},
+    {"digest", Align::left, digest},
+    {"transport", Align::left,
+     [](const SnapshotHead& h) -> Cell {
+         return {h.transport, fmt::format("over {}", h.transport)};
+     }},
+}};
+
+std::string names_of(std::span<const statchan::Group> groups) {
+    std::string names;
+    for (const auto& group : groups) names += (names.empty() ? "" : ", ") + group.name;
+    return names;
+}
+
+}  // namespace
+
+Result<std::vector<statchan::CounterRef>> CounterFilter::select(const statchan::Schema& schema,
+                                                                std::string_view source) const {
+    auto counters = schema.select(group + "/" + instance + "/" + field);
+    if (!counters.empty()) return counters;
+    return failure(
+        statchan::errc::no_such_counter, fmt::format("select counters of '{}'", source),
+        fmt::format("no group '{}' with an instance '{}' and a field '{}'", group, instance, field),
+        fmt::format("groups: {}; see statctl schema {}", names_of(schema.groups()), source));
+}
+
+std::string describe(const SnapshotHead& head) {
+    auto text = std::string{head.source};
+    const char* separator = ": ";
+    for (const auto& column : head_columns) {
+        const auto phrase = column.cell(head).text;
+        if (phrase.empty()) continue;
+        text += separator + phrase;
+        separator = ", ";
+    }
+    return text;
+}
+
+Json to_json(const SnapshotHead& head) { return to_json<SnapshotHead>(head_columns, head); }
+
+std::string format_hash(std::uint64_t hash) { return fmt::format("{:016x}", hash); }
+
+}  // namespace statctl
