@@ -25,16 +25,18 @@
  * @err:	sentence, too large for cb->ctx. Freed by done, which runs after the
  *		message with the sentence was built. NULL in dumps without start
  * @code:	errno of start, 0 if all is well
- * @id:		of the channel
  * @offset:	next byte, or next CPU
+ * @id:		of the channel, or of the last entry shown
+ * @limit:	bytes the reader receives at once, 0 if it did not say
  */
 struct dump_state {
 	struct statchan_source *src;
 	struct statchan_snap *snap;
 	struct statchan_err *err;
 	int code;
-	u32 id;
 	u64 offset;
+	u32 id;
+	u32 limit;
 };
 
 static struct dump_state *dump_state(struct netlink_callback *cb)
@@ -67,7 +69,7 @@ static int dump_full(struct sk_buff *skb, struct netlink_callback *cb)
 	if (skb->len)
 		return skb->len;
 	return dump_err(cb, -EMSGSIZE,
-			"an entry does not fit into the largest message");
+			"not even one entry fits into a message of this size");
 }
 
 /* ---- state ---- */
@@ -95,14 +97,32 @@ int statchan_genl_dump_done(struct netlink_callback *cb)
 /* ---- pieces of snapshots and schemas ---- */
 
 /*
- * A reader that says how much it receives at once gets as much; netlink alone
- * stops at 32 KiB. One that says nothing gets what its recvmsg() shows.
+ * A reader that says how much it receives at once gets as much, and not more;
+ * netlink alone stops at 32 KiB. One that says nothing gets the most that its
+ * calls of recvmsg() have shown so far.
  */
-static void piece_size(struct netlink_callback *cb, const struct nlattr *length)
+static void piece_limit(struct netlink_callback *cb)
 {
-	if (length)
-		cb->min_dump_alloc = min_t(u64, nla_get_u64(length),
-					   DUMP_SKB_MAX);
+	struct nlattr *length = genl_dumpit_info(cb)->attrs[STATCHAN_A_LENGTH];
+	struct dump_state *st = dump_state(cb);
+
+	if (!length)
+		return;
+	st->limit = clamp_t(u64, nla_get_u64(length), 1, DUMP_SKB_MAX);
+	cb->min_dump_alloc = st->limit;
+}
+
+/* Bytes of DATA that fit behind what is in @skb, and NLMSG_DONE behind them */
+static u32 piece_room(const struct sk_buff *skb, const struct dump_state *st)
+{
+	int room = skb_tailroom(skb);
+
+	if (st->limit)
+		room = min_t(int, room, st->limit - skb->len -
+			     nlmsg_total_size(sizeof(int)));
+	room -= NLA_HDRLEN;
+	return room < 0 ? 0 : min_t(u32, round_down(room, STATCHAN_ALIGN),
+				    PIECE_MAX);
 }
 
 static int piece_source(struct netlink_callback *cb, struct dump_state *st)
@@ -156,15 +176,13 @@ static int piece_dump(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
 {
 	struct dump_state *st = dump_state(cb);
 	u64 left = len - st->offset;
-	int room, n;
 	void *hdr;
+	u32 n;
 
 	hdr = dump_put(skb, cb, cmd);
 	if (!hdr || piece_put_head(skb, st, len, digest))
 		goto too_small;
-	room = skb_tailroom(skb) - NLA_HDRLEN;
-	n = min3(left, (u64)PIECE_MAX,
-		 (u64)round_down(max(room, 0), STATCHAN_ALIGN));
+	n = min_t(u64, left, piece_room(skb, st));
 	if (!n || nla_put(skb, STATCHAN_A_DATA, n, image + st->offset))
 		goto too_small;
 	genlmsg_end(skb, hdr);
@@ -183,7 +201,7 @@ int statchan_genl_schema_start(struct netlink_callback *cb)
 	if (start_state(cb))
 		return -ENOMEM;
 	st->code = piece_source(cb, st);
-	piece_size(cb, genl_dumpit_info(cb)->attrs[STATCHAN_A_LENGTH]);
+	piece_limit(cb);
 	return 0;
 }
 
@@ -224,7 +242,7 @@ int statchan_genl_snapshot_start(struct netlink_callback *cb)
 	if (start_state(cb))
 		return -ENOMEM;
 	st->code = snapshot_take(cb, st);
-	piece_size(cb, genl_dumpit_info(cb)->attrs[STATCHAN_A_LENGTH]);
+	piece_limit(cb);
 	return 0;
 }
 

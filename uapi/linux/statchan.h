@@ -21,8 +21,8 @@
  *   netlink    STATCHAN_CMD_SNAPSHOT_GET, a dump. Each message carries
  *              STATCHAN_A_OFFSET and STATCHAN_A_DATA; all pieces together
  *              are one snapshot, taken once: a dump can not tear. A piece is
- *              32 KiB at most, or 64 if the request says with STATCHAN_A_LENGTH
- *              how much the reader can receive at once.
+ *              32 KiB at most. If the request says with STATCHAN_A_LENGTH how
+ *              much the reader can receive at once, it is that, up to 64 KiB.
  *   mmap       STATCHAN_IOC_CHANNEL_OPEN(mmap, SNAPSHOT) once, then
  *              STATCHAN_IOC_SNAPSHOT_MAP names the offset and length at which
  *              mmap() shows the snapshot, read-only. Calling it again lets go
