@@ -18,10 +18,6 @@
 
 namespace statchan {
 
-namespace detail {
-class Transport;
-}
-
 /// How to open a Client.
 struct ClientOptions {
     /// Name of the transport. Empty: $STATCHAN_TRANSPORT, else default_transport.
@@ -100,8 +96,9 @@ class STATCHAN_API Client {
     [[nodiscard]] Result<EventStream> events() const;
 
   private:
-    explicit Client(std::unique_ptr<detail::Transport> transport) noexcept;
-    std::unique_ptr<detail::Transport> transport_;
+    struct Impl;
+    explicit Client(std::unique_ptr<Impl> impl) noexcept;
+    std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace statchan

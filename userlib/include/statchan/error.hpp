@@ -36,10 +36,10 @@ inline std::error_code make_error_code(errc e) noexcept {
 
 /// A failure, told so that a person can act on it. A value: copy it, store it, print it.
 struct STATCHAN_API Error {
-    std::error_code code;  ///< for programs
-    std::string doing;     ///< what was being done to which object: "open channel on 'eth0'"
-    std::string reason;    ///< why not; the kernel's own sentence where there is one
-    std::string way_out;   ///< what to do about it; may be empty
+    std::error_code code;   ///< for programs
+    std::string doing{};    ///< what was being done to which object: "open channel on 'eth0'"
+    std::string reason{};   ///< why not; the kernel's own sentence where there is one
+    std::string way_out{};  ///< what to do about it; may be empty
 
     /// "doing: reason; way_out", one line without a full stop.
     [[nodiscard]] std::string message() const;

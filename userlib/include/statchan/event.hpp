@@ -33,11 +33,11 @@ enum class EventType : std::uint32_t {
 /// A rare notification.
 struct Event {
     EventType type = EventType::overrun;
-    Time time;
+    Time time{};
     std::uint32_t source = 0;   ///< id, 0 if it concerns none
-    std::string source_name;    ///< empty if the kernel did not say
+    std::string source_name{};  ///< empty if the kernel did not say
     std::uint32_t channel = 0;  ///< id, 0 if it concerns none
-    std::string text;           ///< for people
+    std::string text{};         ///< for people
 };
 
 /// Events of this network namespace. Made by Client::events(), independent of it afterwards. On

@@ -23,6 +23,9 @@ enum class LostReason : std::uint32_t {
     consumer_gone = 4,   ///< accepted, then the consumer left
     overwritten = 5,     ///< Mode::overwrite: the oldest went
     injected = 6,        ///< by the faults switch
+    /// Never in a ledger, only in gaps of the netlink transports: the kernel's notice of a loss
+    /// was itself lost in the socket. The kernel's ledger knows the reasons.
+    unreported = 255,
 };
 
 /// Reasons there is room for; those without a name above are the kernel's future ones.
@@ -40,14 +43,14 @@ using LostCounts = std::array<Count, lost_reasons>;
 /// The kernel's account of one channel on one CPU.
 struct STATCHAN_API LedgerEntry {
     std::uint32_t cpu = 0;
-    Count produced;   ///< records the source emitted while this channel listened
-    Count accepted;   ///< handed to the transport
-    Count filtered;   ///< left out by the channel's own sampling
-    Count truncated;  ///< of the accepted, those cut to snaplen
-    Count wakeups;    ///< notifications sent to the consumer
-    Count consumed;   ///< taken by the consumer, where the kernel can know
-    Count bytes;      ///< accepted, heads and padding included
-    LostCounts lost;
+    Count produced{};   ///< records the source emitted while this channel listened
+    Count accepted{};   ///< handed to the transport
+    Count filtered{};   ///< left out by the channel's own sampling
+    Count truncated{};  ///< of the accepted, those cut to snaplen
+    Count wakeups{};    ///< notifications sent to the consumer
+    Count consumed{};   ///< taken by the consumer, where the kernel can know
+    Count bytes{};      ///< accepted, heads and padding included
+    LostCounts lost{};
 
     /// Sum of the available losses.
     [[nodiscard]] std::uint64_t lost_total() const noexcept;
@@ -63,7 +66,7 @@ struct STATCHAN_API StreamLedgerEntry : LedgerEntry {
     /// Records those gaps stood for, by reason. The kernel's reasons repeat `lost`;
     /// socket_overrun is counted here, because only the reader of a socket can know.
     std::array<std::uint64_t, lost_reasons> gap_records{};
-    std::uint64_t gaps_unexplained = 0;  ///< records missing between two without a gap item
+    std::uint64_t gaps_unexplained = 0;  ///< records missing between two that no gap accounts for
     std::uint64_t out_of_order = 0;      ///< records whose seq did not increase
     /// Accepted by a shared channel before this stream joined it: not ours to receive.
     std::uint64_t accepted_before = 0;
@@ -75,7 +78,7 @@ struct STATCHAN_API StreamLedgerEntry : LedgerEntry {
 
 /// The account of a stream.
 struct STATCHAN_API Ledger {
-    std::vector<StreamLedgerEntry> cpus;
+    std::vector<StreamLedgerEntry> cpus{};
     bool end_of_stream = false;  ///< the source is gone
 
     /// All CPUs together; `cpu` is meaningless. A count is unavailable if it is on any CPU.

@@ -137,8 +137,8 @@ struct Gap {
     /// Records lost; less than last - first + 1 where the channel takes 1 in n of the source's
     /// records, or reasons alternated.
     std::uint64_t count = 0;
-    Time first_time;  ///< of the first and
-    Time last_time;   ///< of the last loss. Both: when noticed, if the reason is socket_overrun
+    Time first_time{};  ///< of the first and
+    Time last_time{};   ///< of the last loss. Both: when noticed, if the reason is socket_overrun
     LostReason reason = LostReason::ring_full;
 };
 

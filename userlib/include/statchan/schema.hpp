@@ -25,17 +25,17 @@ enum class Unit : std::uint16_t { none = 0, packets = 1, bytes = 2, events = 3, 
 [[nodiscard]] STATCHAN_API std::string_view to_string(Unit u) noexcept;
 
 struct Field {
-    std::string name;
+    std::string name{};
     FieldType type = FieldType::counter;
     Unit unit = Unit::none;
 };
 
 /// A kind of object with counters (port, queue, ...): instances x fields.
 struct Group {
-    std::string name;
+    std::string name{};
     std::uint32_t instances = 0;
-    std::size_t first_counter = 0;  ///< place of instance 0, field 0 in a snapshot
-    std::span<const Field> fields;  ///< of one instance; owned by the Schema
+    std::size_t first_counter = 0;    ///< place of instance 0, field 0 in a snapshot
+    std::span<const Field> fields{};  ///< of one instance; owned by the Schema
 
     /// Place in a snapshot. No checks.
     [[nodiscard]] std::size_t index(std::size_t instance, std::size_t field) const noexcept {

@@ -22,8 +22,8 @@ namespace statchan {
 struct SnapshotInfo {
     std::uint32_t source = 0;      ///< id
     std::uint64_t generation = 0;  ///< counts the snapshots of this source from 1
-    Time begin;                    ///< before the first counter was read
-    Time end;                      ///< after the last
+    Time begin{};                  ///< before the first counter was read
+    Time end{};                    ///< after the last
     bool atomic = false;           ///< one point in time for all counters
     bool torn = false;             ///< the source changed while it was read
 };

@@ -72,10 +72,10 @@ class STATCHAN_API Stream {
     Stream& operator=(Stream&&) noexcept;
     ~Stream();
 
-    /// Gives back the batch before and waits for the next: until there are records and the
-    /// wakeup policy (watermark, timeout of the channel) says so, or for @p timeout. 0 takes
-    /// what there is, without waiting; a negative one waits for ever. What is there already is
-    /// taken at once, whatever the watermark: a busy reader never sleeps.
+    /// Gives back the batch before and waits for the next, as the wakeup policy of the channel
+    /// (watermark, timeout) says, but no longer than @p timeout; then takes all there is, up to
+    /// effective().batch_bytes. A negative timeout waits for ever. 0 does not wait for the policy
+    /// either: it takes what is there, which on mmap costs no system call.
     ///
     /// Three outcomes that are not records, all distinct: an empty batch when the time is up
     /// (or a signal came); errc::end_of_stream when the source is gone and all was delivered,

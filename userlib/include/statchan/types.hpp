@@ -59,8 +59,8 @@ constexpr Capabilities operator|(Capability a, Capability b) noexcept {
 
 /// A transport as the library or the kernel offers it.
 struct TransportInfo {
-    std::string name;
-    Capabilities capabilities;
+    std::string name{};
+    Capabilities capabilities{};
 };
 
 /// What the kernel module says about itself.
@@ -77,9 +77,9 @@ struct Version {
 /// A source of counters and samples, in this network namespace.
 struct SourceInfo {
     std::uint32_t id = 0;
-    std::string name;
-    std::string kind;    ///< "synth", "netdev", ...
-    std::string params;  ///< in force: "key=value key=value"
+    std::string name{};
+    std::string kind{};    ///< "synth", "netdev", ...
+    std::string params{};  ///< in force: "key=value key=value"
     std::uint64_t n_counters = 0;
     std::uint64_t schema_hash = 0;
     std::uint64_t generation = 0;  ///< of the newest snapshot; 0: none was taken
@@ -132,13 +132,13 @@ enum class ChannelKind : std::uint32_t { samples = 1, snapshot = 2, live = 3 };
 struct ChannelInfo {
     std::uint32_t id = 0;
     std::uint32_t source = 0;  ///< id; the source may be gone
-    std::string transport;     ///< kernel's name for it; "transport 9" when unknown
+    std::string transport{};   ///< kernel's name for it; "transport 9" when unknown
     ChannelKind kind = ChannelKind::samples;
     bool end_of_stream = false;
     std::uint32_t pid = 0;          ///< process that opened it
     std::uint32_t subscribers = 0;  ///< netlink: sockets that share it
-    ChannelConfig requested;
-    ChannelConfig effective;
+    ChannelConfig requested{};
+    ChannelConfig effective{};
 };
 
 }  // namespace statchan

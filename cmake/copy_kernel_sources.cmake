@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+# Makes TO a copy of the kernel sources in FROM; touches only what differs, so that make
+# rebuilds only what changed, and removes sources that are gone.
+
+file(GLOB_RECURSE sources RELATIVE ${FROM}
+     ${FROM}/Kbuild ${FROM}/kernel/*.[ch] ${FROM}/kernel/Kbuild ${FROM}/uapi/*.h)
+list(FILTER sources EXCLUDE REGEX "\\.mod\\.c$")
+foreach(source IN LISTS sources)
+    configure_file(${FROM}/${source} ${TO}/${source} COPYONLY)
+endforeach()
+
+file(GLOB_RECURSE copies RELATIVE ${TO} ${TO}/kernel/*.[ch] ${TO}/uapi/*.h)
+list(FILTER copies EXCLUDE REGEX "\\.mod\\.c$")
+foreach(copy IN LISTS copies)
+    if(NOT copy IN_LIST sources)
+        file(REMOVE ${TO}/${copy})
+    endif()
+endforeach()

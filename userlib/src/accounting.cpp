@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include "accounting.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace statchan::detail {
+namespace {
+
+constexpr Task task{"read records"};
+
+constexpr auto self_reported = static_cast<std::uint32_t>(LostReason::socket_overrun);
+
+}  // namespace
+
+Result<Scan> Accounting::scan(Chunk chunk, const ScanLimits& limits) {
+    Scan found;
+    while (found.bytes < chunk.size() && found.bytes < limits.soft_bytes) {
+        const auto* record = chunk.data() + found.bytes;
+        const auto room = chunk.size() - found.bytes;
+        const auto head = room >= sizeof(wire::Head) ? wire::load_head(record) : wire::Head{};
+        if (!wire::plausible(head, room)) [[unlikely]] {
+            const bool whole_head = room >= sizeof(wire::Head);
+            // A length too small for its type is wrong however much of it is here.
+            if (limits.may_be_cut && (!whole_head || head.len >= wire::min_bytes(head.type))) break;
+            return fail_data(task, fmt::format("record of type {} with length {} at {} of {} bytes",
+                                               head.type, head.len, found.bytes, chunk.size()));
+        }
+        found.bytes += wire::padded(head.len);
+        if (head.type != wire::type_sample && head.type != wire::type_lost) continue;
+        if (head.cpu >= cpus_.size() || head.cpu != limits.cpu.value_or(head.cpu)) [[unlikely]]
+            return fail_data(task, fmt::format("record of cpu {} where it can not be", head.cpu));
+        if (head.type == wire::type_sample) {
+            sample(cpus_[head.cpu], record);
+            ++found.samples;
+        } else {
+            if (!lost(cpus_[head.cpu], record))
+                return fail_data(task, "record of a loss whose numbers contradict each other");
+            ++found.gaps;
+        }
+    }
+    return found;
+}
+
+void Accounting::sample(Cpu& cpu, const std::byte* record) {
+    const auto seq = wire::load<std::uint64_t>(record, 8);
+    ++cpu.received;
+    if (step_ == 0) [[unlikely]]
+        learn_step(record);
+    if (seq != cpu.next || cpu.explained != 0) [[unlikely]]
+        jump(cpu, seq);
+    else
+        cpu.next = seq + step_;
+    cpu.begun = true;
+}
+
+// Any seq but the one that follows on the last: what is missing must have been explained.
+void Accounting::jump(Cpu& cpu, std::uint64_t seq) {
+    if (!cpu.begun) {
+        // The first: what was lost before it is in the kernel's ledger.
+    } else if (seq < cpu.next) {
+        ++cpu.out_of_order;
+        return;
+    } else {
+        const auto missing = (seq - cpu.next) / step_;
+        cpu.unexplained += missing - std::min(missing, cpu.explained);
+    }
+    cpu.explained = 0;
+    cpu.next = seq + step_;
+}
+
+bool Accounting::lost(Cpu& cpu, const std::byte* record) {
+    const auto first = wire::load<std::uint64_t>(record, 8);
+    const auto last = wire::load<std::uint64_t>(record, 16);
+    const auto count = wire::load<std::uint64_t>(record, 24);
+    const auto reason = wire::load<std::uint32_t>(record, 48);
+    if (last < first || count - 1 > last - first) return false;
+    ++cpu.gaps;
+    if (reason < cpu.gap_records.size()) cpu.gap_records[reason] += count;
+    if (reason == self_reported || reason == static_cast<std::uint32_t>(LostReason::unreported)) {
+        // The library's own: it spans all that is missing, losses of the kernel's included.
+        cpu.next = std::max(cpu.next, round_up(last + 1));
+        cpu.explained = 0;
+        cpu.begun = true;
+    } else {
+        cpu.explained += count;
+    }
+    return true;
+}
+
+void Accounting::learn_step(const std::byte* record) {
+    const auto source_rate = std::max(wire::load<std::uint32_t>(record, 32), 1U);
+    step_ = std::max(channel_rate_ / source_rate, 1U);
+}
+
+std::uint64_t Accounting::round_up(std::uint64_t seq) const noexcept {
+    const auto step = std::max<std::uint64_t>(step_, 1);
+    return (seq + step - 1) / step * step;
+}
+
+std::optional<std::uint64_t> Accounting::expected(std::uint32_t cpu) const noexcept {
+    if (!cpus_[cpu].begun) return std::nullopt;
+    return cpus_[cpu].next;
+}
+
+void Accounting::report(std::uint32_t cpu, StreamLedgerEntry& entry) const {
+    if (cpu >= cpus_.size()) return;
+    const auto& c = cpus_[cpu];
+    entry.received = c.received;
+    entry.gaps = c.gaps;
+    entry.gap_records = c.gap_records;
+    entry.gaps_unexplained = c.unexplained;
+    entry.out_of_order = c.out_of_order;
+}
+
+}  // namespace statchan::detail

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+//
+// The library's half of the ledger. Every chunk passes here once, before its records are handed
+// out: lengths are checked, sequence numbers are compared with those before.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <statchan/ledger.hpp>
+#include <statchan/record.hpp>
+#include <vector>
+
+#include "fail.hpp"
+
+namespace statchan::detail {
+
+/// What one pass over a chunk found.
+struct Scan {
+    std::size_t bytes = 0;  ///< whole records from the start of the chunk
+    std::size_t samples = 0;
+    std::size_t gaps = 0;
+};
+
+/// How much of a chunk to take.
+struct ScanLimits {
+    /// All records must be of this CPU; nothing: any CPU.
+    std::optional<std::uint32_t> cpu{};
+    /// Stop after the record that reaches so many bytes.
+    std::size_t soft_bytes = SIZE_MAX;
+    /// The chunk may end within a record (a file read up to the end of a buffer).
+    bool may_be_cut = false;
+};
+
+/// Sequence and gap accounting of one stream.
+class Accounting {
+  public:
+    /// @p channel_rate: 1 in so many packets, in force for the channel; the records tell the
+    /// source's own rate, and seq % (channel / source) == 0 are taken.
+    Accounting(std::uint32_t nr_cpus, std::uint32_t channel_rate)
+        : cpus_(nr_cpus), channel_rate_{channel_rate} {}
+
+    /// Checks and counts the records of a chunk, aligned to 8; or says which record breaks the
+    /// protocol. Reads each record's head once and never past the chunk.
+    [[nodiscard]] Result<Scan> scan(Chunk chunk, const ScanLimits& limits);
+
+    /// The sequence number that the next record of this CPU has if nothing is lost; nothing
+    /// before the first.
+    [[nodiscard]] std::optional<std::uint64_t> expected(std::uint32_t cpu) const noexcept;
+    /// Records of the channel with seq first to last, if it takes them all.
+    [[nodiscard]] std::uint64_t records_in(std::uint64_t first, std::uint64_t last) const noexcept {
+        return (last - first) / std::max<std::uint64_t>(step_, 1) + 1;
+    }
+    [[nodiscard]] std::uint32_t cpus() const noexcept {
+        return static_cast<std::uint32_t>(cpus_.size());
+    }
+
+    /// Writes the library's numbers of that CPU into the entry.
+    void report(std::uint32_t cpu, StreamLedgerEntry& entry) const;
+
+  private:
+    struct Cpu {
+        bool begun = false;
+        std::uint64_t next = 0;       // expected seq, before what lost records explain
+        std::uint64_t explained = 0;  // records that lost records since the last sample named
+        std::uint64_t received = 0;
+        std::uint64_t gaps = 0;
+        std::array<std::uint64_t, lost_reasons> gap_records{};
+        std::uint64_t unexplained = 0;
+        std::uint64_t out_of_order = 0;
+    };
+
+    void sample(Cpu& cpu, const std::byte* record);
+    void jump(Cpu& cpu, std::uint64_t seq);
+    [[nodiscard]] bool lost(Cpu& cpu, const std::byte* record);
+    void learn_step(const std::byte* record);
+    [[nodiscard]] std::uint64_t round_up(std::uint64_t seq) const noexcept;
+
+    std::vector<Cpu> cpus_;
+    std::uint32_t channel_rate_;
+    std::uint64_t step_ = 0;  // between two taken records; 0: not known before the first sample
+};
+
+}  // namespace statchan::detail

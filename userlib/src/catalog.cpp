@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#include "catalog.hpp"
+
+#include "fail.hpp"
+
+namespace statchan::detail {
+
+Result<Catalog::Entry> Catalog::find(std::string_view name) {
+    const auto it = sources_.find(name);
+    if (it != sources_.end()) return it->second;
+    if (auto asked = refresh(name); !asked) return pass_on(asked.error());
+    return sources_.find(name)->second;
+}
+
+Result<bool> Catalog::refresh(std::string_view name) {
+    const auto it = sources_.find(name);
+    const auto before = it == sources_.end() ? Entry{} : it->second;
+    if (it != sources_.end()) sources_.erase(it);
+    const auto info = control_.source(name);
+    if (!info) return pass_on(info.error());
+    sources_[std::string{name}] = {info->id, info->n_counters, info->schema_hash};
+    return info->id != before.id;
+}
+
+Result<std::shared_ptr<const Schema>> Catalog::schema(const Entry& source, std::string_view name) {
+    const auto it = schemas_.find(source.schema_hash);
+    if (it != schemas_.end()) return it->second;
+    const auto blob = control_.schema(source.id, name);
+    if (!blob) return pass_on(blob.error());
+    auto schema = Schema::parse(*blob);
+    if (!schema) {
+        schema.error().doing += " of '" + std::string{name} + "'";
+        return pass_on(schema.error());
+    }
+    if ((*schema)->hash() != source.schema_hash)
+        return fail_data({"get the schema of", name}, "its hash is not the one announced");
+    schemas_.emplace(source.schema_hash, *schema);
+    return *schema;
+}
+
+}  // namespace statchan::detail

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#include "device_transport.hpp"
+
+#include <cerrno>
+#include <string>
+#include <utility>
+
+#include "abi.hpp"
+
+namespace statchan::detail {
+namespace {
+
+StreamIdentity identify(std::string_view transport, const SourceRef& source,
+                        const ChannelConfig& config, const statchan_channel_req& answer) {
+    StreamIdentity identity{.transport = transport,
+                            .source = std::string{source.name},
+                            .channel = answer.id,
+                            .nr_cpus = answer.nr_cpus,
+                            .requested = config,
+                            .effective = to_config(answer.got)};
+    identity.effective.batch_bytes = effective_batch_bytes(config, answer.got.snaplen);
+    return identity;
+}
+
+}  // namespace
+
+Result<DeviceChannel> open_channel(const Device& device, std::uint32_t transport,
+                                   std::uint32_t kind, const SourceRef& source,
+                                   const ChannelConfig& config, Task task) {
+    auto own = device.again();
+    if (!own) return pass_on(std::move(own.error()));
+    DeviceChannel channel{std::move(*own), {}};
+    auto& req = channel.answer;
+    req.source = source.id;
+    req.transport = transport;
+    req.kind = kind;
+    req.want = from_config(config);
+    if (const int err = channel.device.try_call(STATCHAN_IOC_CHANNEL_OPEN, req); err != 0)
+        return source_failed(channel.device, err, task);
+    // The number of CPUs sizes arrays and the snaplen buffers: see that they make sense.
+    if (kind == STATCHAN_CHANNEL_SAMPLES &&
+        (req.nr_cpus == 0 || req.nr_cpus > 65536 || req.got.snaplen > STATCHAN_SNAPLEN_MAX))
+        return fail_data(task, "the kernel's answer makes no sense");
+    return channel;
+}
+
+DeviceStream::DeviceStream(std::string_view transport, const SourceRef& source,
+                           const ChannelConfig& config, DeviceChannel channel)
+    : StreamBackend{identify(transport, source, config, channel.answer)},
+      device_{std::move(channel.device)},
+      answer_{channel.answer} {}
+
+Result<Ledger> DeviceStream::kernel_ledger() {
+    auto read = read_ledger(device_, 0, task("read the ledger of"));
+    if (!read) return pass_on(std::move(read.error()));
+    Ledger ledger{.end_of_stream = (read->flags & STATCHAN_CHAN_EOS) != 0};
+    for (auto& entry : read->cpus) ledger.cpus.push_back({std::move(entry)});
+    return ledger;
+}
+
+}  // namespace statchan::detail

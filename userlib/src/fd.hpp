@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <span>
+#include <utility>
+
+namespace statchan::detail {
+
+/// Owns a file descriptor.
+class Fd {
+  public:
+    Fd() noexcept = default;
+    explicit Fd(int fd) noexcept : fd_{fd} {}
+    Fd(Fd&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
+    Fd& operator=(Fd&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
+    ~Fd() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+
+    [[nodiscard]] int get() const noexcept { return fd_; }
+    [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }
+
+  private:
+    int fd_ = -1;
+};
+
+/// Owns a mapping.
+class Mapping {
+  public:
+    Mapping() noexcept = default;
+    Mapping(void* at, std::size_t len) noexcept : at_{static_cast<std::byte*>(at)}, len_{len} {}
+    Mapping(Mapping&& other) noexcept
+        : at_{std::exchange(other.at_, nullptr)}, len_{std::exchange(other.len_, 0)} {}
+    Mapping& operator=(Mapping&& other) noexcept {
+        std::swap(at_, other.at_);
+        std::swap(len_, other.len_);
+        return *this;
+    }
+    ~Mapping() {
+        if (at_ != nullptr) ::munmap(at_, len_);
+    }
+
+    [[nodiscard]] std::byte* data() const noexcept { return at_; }
+    [[nodiscard]] std::size_t size() const noexcept { return len_; }
+    [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {at_, len_}; }
+
+  private:
+    std::byte* at_ = nullptr;
+    std::size_t len_ = 0;
+};
+
+}  // namespace statchan::detail

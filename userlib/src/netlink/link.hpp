@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "socket.hpp"
+
+namespace statchan::detail {
+
+/// What the kernel calls the family "statchan" at present.
+struct Family {
+    std::uint16_t id = 0;
+    std::map<std::string, std::uint32_t, std::less<>> groups;  ///< multicast groups by name
+};
+
+/// How an exchange went, beside its messages.
+struct Exchange {
+    bool interrupted = false;  ///< NLM_F_DUMP_INTR: the list changed meanwhile
+};
+
+/// A socket with which requests are made, one at a time. Knows the family.
+class Link {
+  public:
+    /// errc::module_not_loaded if there is no family "statchan".
+    [[nodiscard]] static Result<Link> open(SocketFactory factory);
+
+    /// A link of its own socket to the same family.
+    [[nodiscard]] static Result<Link> open(SocketFactory factory, const Family& family,
+                                           const SocketOptions& options);
+
+    [[nodiscard]] const Family& family() const noexcept { return family_; }
+    [[nodiscard]] Socket& socket() const noexcept { return *socket_; }
+
+    /// A request of this family, to be acknowledged.
+    [[nodiscard]] Request request(std::uint8_t cmd) const;
+    /// A dump of this family.
+    [[nodiscard]] Request dump(std::uint8_t cmd) const;
+
+    /// Sends and receives until the kernel is done with it. fn(const Message&) -> Result<void>
+    /// gets each answer; the first failure of it is the failure of the exchange, which is read
+    /// to its end all the same. Memory of messages is gone afterwards.
+    template <class Fn>
+    [[nodiscard]] Result<Exchange> exchange(Request request, Task task, Fn&& fn) {
+        struct Caller final : Handler {
+            explicit Caller(Fn& f) : fn{f} {}
+            Result<void> message(const Message& m) override { return fn(m); }
+            Fn& fn;
+        } caller{fn};
+        return run(request, task, caller);
+    }
+
+  private:
+    struct Handler {
+        virtual ~Handler() = default;
+        virtual Result<void> message(const Message& message) = 0;
+    };
+    Link(std::unique_ptr<Socket> socket, Family family) noexcept
+        : socket_{std::move(socket)}, family_{std::move(family)} {}
+    [[nodiscard]] Result<Exchange> run(Request& request, Task task, Handler& handler);
+    [[nodiscard]] Result<void> resolve();
+
+    std::unique_ptr<Socket> socket_;
+    Family family_;
+    std::uint32_t seq_ = 0;
+};
+
+}  // namespace statchan::detail

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+//
+// The seam between what statchan says over netlink and the library that carries it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "../fail.hpp"
+#include "wire.hpp"
+
+namespace statchan::detail {
+
+/// Gets what a Socket receives.
+class Receiver {
+  public:
+    virtual ~Receiver() = default;
+    virtual void on_message(const Message& message) = 0;
+    virtual void on_verdict(const Verdict& verdict) = 0;
+};
+
+/// What one receive() found.
+enum class Received {
+    some,       ///< at least one datagram, handed to the Receiver
+    nothing,    ///< none was there (or came in time, on a blocking socket)
+    overrun,    ///< the receive buffer was full: the kernel threw datagrams away
+    truncated,  ///< a datagram did not fit into datagram_bytes and was thrown away
+};
+
+/// A new socket waits for answers, but no longer than 30 s; see set_nonblocking().
+struct SocketOptions {
+    std::size_t receive_buffer = 0;  ///< bytes; 0: the system's default
+};
+
+/// A generic netlink socket. One implementation per socket library.
+class Socket {
+  public:
+    virtual ~Socket() = default;
+
+    [[nodiscard]] virtual int fd() const noexcept = 0;
+
+    /// Sends a finished request.
+    [[nodiscard]] virtual Result<void> send(std::span<std::byte> message) = 0;
+
+    /// Receives a datagram (or all of a dump, where the library does that by itself) and hands
+    /// over its messages. Their memory stays until release().
+    [[nodiscard]] virtual Result<Received> receive(Receiver& receiver) = 0;
+
+    /// Bytes held for release().
+    [[nodiscard]] virtual std::size_t held() const noexcept = 0;
+
+    /// Lets go of everything received so far.
+    virtual void release() noexcept = 0;
+};
+
+using SocketFactory = Result<std::unique_ptr<Socket>> (*)(const SocketOptions& options);
+
+/// Socket options that both libraries leave to setsockopt(): sentences with errors, strict
+/// checks, time limit, receive buffer.
+[[nodiscard]] Result<void> configure_socket(int fd, const SocketOptions& options);
+
+/// Receive buffer in force, as the kernel counts it.
+[[nodiscard]] std::size_t receive_buffer_of(int fd) noexcept;
+
+/// From now on receive() does not wait.
+[[nodiscard]] Result<void> set_nonblocking(int fd);
+
+/// Joins a multicast group by number.
+[[nodiscard]] Result<void> join_group(int fd, std::uint32_t group, Task task);
+
+}  // namespace statchan::detail

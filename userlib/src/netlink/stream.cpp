@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT
+#include "stream.hpp"
+
+#include <fmt/format.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "../abi.hpp"
+
+namespace statchan::detail {
+namespace {
+
+constexpr std::size_t default_receive_buffer = std::size_t{8} << 20;
+constexpr nanoseconds look_again{100'000'000};
+
+std::uint64_t now_ns() noexcept { return to_ns(std::chrono::steady_clock::now()); }
+
+void put_config(Request& request, const ChannelConfig& config) {
+    const auto kernel = from_config(config);
+    const auto nest = request.begin_nest(STATCHAN_A_CONFIG);
+    request.put_u32(STATCHAN_C_RATE, kernel.rate)
+        .put_u32(STATCHAN_C_SNAPLEN, kernel.snaplen)
+        .put_u32(STATCHAN_C_WATERMARK_RECORDS, kernel.watermark_records)
+        .put_u32(STATCHAN_C_WATERMARK_BYTES, kernel.watermark_bytes)
+        .put_u64(STATCHAN_C_TIMEOUT, kernel.timeout_ns)
+        .put_u64(STATCHAN_C_BUFFER_SIZE, kernel.buffer_size);
+    request.end_nest(nest);
+}
+
+ChannelConfig get_config(std::span<const std::byte> nest) {
+    Attrs attrs;
+    if (!parse_attrs(nest, attrs)) return {};
+    statchan_channel_config config{};
+    config.rate = attrs.u32(STATCHAN_C_RATE).value_or(0);
+    config.snaplen = attrs.u32(STATCHAN_C_SNAPLEN).value_or(0);
+    config.watermark_records = attrs.u32(STATCHAN_C_WATERMARK_RECORDS).value_or(0);
+    config.watermark_bytes = attrs.u32(STATCHAN_C_WATERMARK_BYTES).value_or(0);
+    config.timeout_ns = attrs.u64(STATCHAN_C_TIMEOUT).value_or(0);
+    config.buffer_size = attrs.u64(STATCHAN_C_BUFFER_SIZE).value_or(0);
+    return to_config(config);
+}
+
+struct Opened {
+    std::uint32_t channel = 0;
+    std::string group;
+    ChannelConfig effective;
+};
+
+Result<Opened> open_channel(Link& link, const SourceRef& source, const ChannelConfig& config,
+                            Task task) {
+    auto request = link.request(STATCHAN_CMD_CHANNEL_OPEN);
+    request.put_u32(STATCHAN_A_SOURCE, source.id);
+    put_config(request, config);
+    Opened opened;
+    auto done = link.exchange(std::move(request), task, [&](const Message& m) -> Result<void> {
+        opened.channel = m.attrs.u32(STATCHAN_A_CHANNEL).value_or(0);
+        opened.group = m.attrs.text(STATCHAN_A_GROUP);
+        opened.effective = get_config(m.attrs.bytes(STATCHAN_A_EFFECTIVE));
+        return {};
+    });
+    if (!done) return source_failed(std::move(done.error()));
+    if (opened.channel == 0 || opened.effective.snaplen > STATCHAN_SNAPLEN_MAX)
+        return fail_data(task, "the kernel's answer makes no sense");
+    return opened;
+}
+
+// The socket asks and then listens; blocking while it asks.
+Result<void> join(Link& link, const std::string& name, Task task) {
+    const auto group = link.family().groups.find(name);
+    if (group == link.family().groups.end())
+        return fail_data(task, fmt::format("there is no multicast group '{}'", name));
+    return join_group(link.socket().fd(), group->second, task);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StreamBackend>> open_netlink_stream(std::string_view transport,
+                                                           SocketFactory factory, Link& control,
+                                                           std::uint32_t nr_cpus,
+                                                           const SourceRef& source,
+                                                           const ChannelConfig& config) {
+    const auto verb = fmt::format("subscribe over {} to", transport);
+    const Task task{verb, source.name};
+    const auto receive_buffer =
+        config.receive_buffer != 0 ? config.receive_buffer : default_receive_buffer;
+    auto link = Link::open(factory, control.family(), {.receive_buffer = receive_buffer});
+    if (!link) return pass_on(std::move(link.error()));
+    auto opened = open_channel(*link, source, config, task);
+    if (!opened) return pass_on(std::move(opened.error()));
+    if (auto joined = join(*link, opened->group, task); !joined)
+        return pass_on(std::move(joined.error()));
+    if (auto set = set_nonblocking(link->socket().fd()); !set) return pass_on(set.error());
+    auto ledger = read_ledger(control, opened->channel, task);
+    if (!ledger) return pass_on(std::move(ledger.error()));
+    Positions positions{nr_cpus};
+    for (const auto& entry : ledger->cpus)
+        positions.joined_at(entry.cpu, entry.accepted.value_or(0));
+
+    StreamIdentity identity{.transport = transport,
+                            .source = std::string{source.name},
+                            .channel = opened->channel,
+                            .nr_cpus = nr_cpus,
+                            .requested = config,
+                            .effective = opened->effective};
+    identity.effective.batch_bytes = effective_batch_bytes(config, opened->effective.snaplen);
+    identity.effective.receive_buffer = receive_buffer_of(link->socket().fd());
+    return std::make_unique<NetlinkStream>(std::move(identity), std::move(*link), factory,
+                                           std::move(positions));
+}
+
+NetlinkStream::NetlinkStream(StreamIdentity identity, Link link, SocketFactory factory,
+                             Positions positions)
+    : StreamBackend{std::move(identity)},
+      link_{std::move(link)},
+      factory_{factory},
+      positions_{std::move(positions)} {}
+
+// ---- receiving ----
+
+// Until the socket is empty or the batch is full. What was received goes out even if trouble
+// follows; the trouble comes with the next call.
+Result<StreamBackend::Flow> NetlinkStream::collect() {
+    auto& socket = link_.socket();
+    bool came = false;
+    while (!trouble_ && end_ != End::told && socket.held() < batch_bytes()) {
+        const auto received = socket.receive(*this);
+        if (!received) {
+            trouble_ = received.error();
+        } else if (*received == Received::nothing) {
+            break;
+        } else if (*received == Received::some) {
+            came = true;
+        } else {
+            // Which records these were shows in the position of the next message.
+            end_ = End::unsure;
+        }
+    }
+    if (!trouble_ && !came && (end_ == End::unsure || end_ == End::suspected))
+        if (auto looked = look_for_end(); !looked) trouble_ = std::move(looked.error());
+    if (!trouble_ && end_ == End::told)
+        if (auto finished = finish(); !finished) trouble_ = std::move(finished.error());
+    if (trouble_ && !came) return Fail{*std::exchange(trouble_, std::nullopt)};
+    return end_ == End::reached ? Flow::ended : Flow::open;
+}
+
+void NetlinkStream::on_message(const Message& message) {
+    if (trouble_ || message.cmd != STATCHAN_CMD_SAMPLES) return;
+    // Groups are reused: a late message of the channel that had it before is none of ours.
+    if (message.attrs.u32(STATCHAN_A_CHANNEL) != identity_.channel) return;
+    if (auto taken = samples(message.attrs); !taken) trouble_ = std::move(taken.error());
+}
+
+Result<void> NetlinkStream::samples(const Attrs& attrs) {
+    if ((attrs.u32(STATCHAN_A_FLAGS).value_or(0) & STATCHAN_CHAN_EOS) != 0) end_ = End::told;
+    const auto records = attrs.bytes(STATCHAN_A_DATA);
+    if (!attrs.has(STATCHAN_A_DATA)) return {};
+    const auto cpu = attrs.u32(STATCHAN_A_CPU);
+    const auto position = attrs.u64(STATCHAN_A_POSITION);
+    const auto count = attrs.u32(STATCHAN_A_COUNT);
+    if (!cpu || *cpu >= positions_.cpus() || !position || !count)
+        return fail_data(task(), "a message without a CPU that exists, position or count");
+    if (reinterpret_cast<std::uintptr_t>(records.data()) % STATCHAN_ALIGN != 0)
+        return fail_data(task(), "records that are not aligned");
+
+    const auto lost = positions_.message(*cpu, *position, *count);
+    if (auto added = gap_before(*cpu, lost, records); !added) return added;
+    auto added = add_chunk(records, {.cpu = *cpu});
+    if (!added) return pass_on(std::move(added.error()));
+    return {};
+}
+
+// What is missing between the last record and the first of these. Beside the records that the
+// socket lost, counted exactly, there may be notices of losses among what it lost.
+Result<void> NetlinkStream::gap_before(std::uint32_t cpu, std::uint64_t lost, Chunk records) {
+    const auto expected = accounting().expected(cpu);
+    if (lost == 0 && end_ == End::untroubled) return {};
+    if (records.size() < wire::head_bytes) return {};
+    // Of a sample the seq, of a loss the first seq: at the same place.
+    const auto first = wire::load<std::uint64_t>(records.data(), 8);
+    const auto from = expected.value_or(first >= lost ? first - lost : 0);
+    if (first <= from) {
+        if (lost == 0) return {};
+        return fail_data(task(), fmt::format("{} records lost where none can be missing", lost));
+    }
+    return add_gap(cpu, from, first - 1, lost, LostReason::socket_overrun);
+}
+
+Result<void> NetlinkStream::add_gap(std::uint32_t cpu, std::uint64_t first, std::uint64_t last,
+                                    std::uint64_t count, LostReason reason) {
+    const auto now = now_ns();
+    const bool reported = count != 0;
+    gaps_.push_back(
+        {.len = sizeof(statchan_lost),
+         .type = STATCHAN_RECORD_LOST,
+         .cpu = static_cast<std::uint16_t>(cpu),
+         .first_seq = first,
+         .last_seq = std::max(last, first + (reported ? count - 1 : 0)),
+         .count = reported ? count : accounting().records_in(first, last),
+         .first_ns = now,
+         .last_ns = now,
+         .reason = static_cast<std::uint32_t>(reported ? reason : LostReason::unreported),
+         .reserved = 0});
+    auto added = add_chunk(std::as_bytes(std::span{&gaps_.back(), 1}), {.cpu = cpu});
+    if (!added) return pass_on(std::move(added.error()));
+    return {};
+}
+
+void NetlinkStream::give_back() noexcept {
+    link_.socket().release();
+    gaps_.clear();
+}
+
+// ---- the end ----
+
+nanoseconds NetlinkStream::patience() const noexcept {
+    return end_ == End::unsure || end_ == End::suspected ? look_again : never;
+}
+
+// The socket is empty after an overrun. If the kernel says that the channel has ended, what
+// comes within another look comes; after that the end is ours to tell.
+Result<void> NetlinkStream::look_for_end() {
+    if (end_ == End::suspected) {
+        end_ = End::told;
+        return {};
+    }
+    auto ledger = ask_ledger();
+    if (!ledger) return pass_on(std::move(ledger.error()));
+    end_ = (ledger->flags & STATCHAN_CHAN_EOS) != 0 ? End::suspected : End::untroubled;
+    return {};
+}
+
+// What the channel accepted after the last message that came was lost, too.
+Result<void> NetlinkStream::finish() {
+    auto ledger = ask_ledger();
+    if (!ledger) return pass_on(std::move(ledger.error()));
+    for (const auto& entry : ledger->cpus) {
+        if (entry.cpu >= positions_.cpus() || !entry.accepted) continue;
+        const auto lost = positions_.end(entry.cpu, *entry.accepted);
+        if (lost == 0) continue;
+        const auto first = accounting().expected(entry.cpu).value_or(0);
+        auto added = add_gap(entry.cpu, first, first + lost - 1, lost, LostReason::socket_overrun);
+        if (!added) return added;
+    }
+    end_ = End::reached;
+    return {};
+}
+
+// ---- ledger ----
+
+Result<NetlinkLedger> NetlinkStream::ask_ledger() {
+    const auto ledger_task = task("read the ledger of");
+    if (!asking_) {
+        auto link = Link::open(factory_, link_.family(), {});
+        if (!link) return pass_on(std::move(link.error()));
+        asking_.emplace(std::move(*link));
+    }
+    return read_ledger(*asking_, identity_.channel, ledger_task);
+}
+
+Result<Ledger> NetlinkStream::kernel_ledger() {
+    auto read = ask_ledger();
+    if (!read) return pass_on(std::move(read.error()));
+    Ledger ledger{.end_of_stream = (read->flags & STATCHAN_CHAN_EOS) != 0};
+    for (auto& entry : read->cpus) {
+        StreamLedgerEntry mine{std::move(entry)};
+        if (mine.cpu < positions_.cpus()) mine.accepted_before = positions_.before(mine.cpu);
+        ledger.cpus.push_back(std::move(mine));
+    }
+    return ledger;
+}
+
+}  // namespace statchan::detail

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <linux/statchan.h>
+
+#include <deque>
+#include <memory>
+#include <optional>
+
+#include "../stream_backend.hpp"
+#include "../transport.hpp"
+#include "control.hpp"
+#include "link.hpp"
+#include "positions.hpp"
+
+namespace statchan::detail {
+
+/// Opens a channel on a socket of its own, joins its multicast group and notes where it joined.
+/// @p transport: name in the table. @p control: for questions during the open.
+[[nodiscard]] Result<std::unique_ptr<StreamBackend>> open_netlink_stream(
+    std::string_view transport, SocketFactory factory, Link& control, std::uint32_t nr_cpus,
+    const SourceRef& source, const ChannelConfig& config);
+
+/// Samples by multicast. Whatever the socket loses becomes a gap in the place where it was lost.
+class NetlinkStream final : public StreamBackend, private Receiver {
+  public:
+    /// @p link: of the socket that has the channel and is in the group.
+    NetlinkStream(StreamIdentity identity, Link link, SocketFactory factory, Positions positions);
+
+    [[nodiscard]] int fd() const noexcept override { return link_.socket().fd(); }
+
+  protected:
+    [[nodiscard]] Result<Flow> collect() override;
+    void give_back() noexcept override;
+    [[nodiscard]] Result<Ledger> kernel_ledger() override;
+    [[nodiscard]] nanoseconds patience() const noexcept override;
+
+  private:
+    void on_message(const Message& message) override;
+    void on_verdict(const Verdict&) override {}
+    [[nodiscard]] Result<void> samples(const Attrs& attrs);
+    [[nodiscard]] Result<void> gap_before(std::uint32_t cpu, std::uint64_t lost, Chunk records);
+    [[nodiscard]] Result<void> add_gap(std::uint32_t cpu, std::uint64_t first, std::uint64_t last,
+                                       std::uint64_t count, LostReason reason);
+    [[nodiscard]] Result<void> finish();
+    [[nodiscard]] Result<void> look_for_end();
+    [[nodiscard]] Result<NetlinkLedger> ask_ledger();
+
+    Link link_;
+    SocketFactory factory_;
+    std::optional<Link> asking_;  // for the ledger, opened when first needed
+    Positions positions_;
+    std::deque<statchan_lost> gaps_;  // records of our own in the batch; addresses stay
+    std::optional<Error> trouble_;    // found in a message that was being received
+    // After an overrun the end-of-stream message itself may be what was lost.
+    enum class End { untroubled, unsure, suspected, told, reached } end_ = End::untroubled;
+};
+
+}  // namespace statchan::detail

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <statchan/stream.hpp>
+#include <utility>
+
+#include "stream_backend.hpp"
+
+namespace statchan {
+
+Stream::Stream(std::unique_ptr<detail::StreamBackend> backend) noexcept
+    : backend_{std::move(backend)} {}
+Stream::Stream(Stream&&) noexcept = default;
+Stream& Stream::operator=(Stream&&) noexcept = default;
+Stream::~Stream() = default;
+
+Result<Batch> Stream::next(nanoseconds timeout) { return backend_->next(timeout); }
+void Stream::release() noexcept { backend_->release(); }
+int Stream::fd() const noexcept { return backend_->fd(); }
+Result<Ledger> Stream::ledger() const { return backend_->ledger(); }
+const ChannelConfig& Stream::requested() const noexcept { return backend_->identity().requested; }
+const ChannelConfig& Stream::effective() const noexcept { return backend_->identity().effective; }
+std::uint32_t Stream::channel() const noexcept { return backend_->identity().channel; }
+std::string_view Stream::transport() const noexcept { return backend_->identity().transport; }
+
+namespace detail {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t default_batch_bytes = std::size_t{256} << 10;
+
+}  // namespace
+
+std::size_t effective_batch_bytes(const ChannelConfig& requested, std::uint32_t snaplen) noexcept {
+    const auto wanted = requested.batch_bytes != 0 ? requested.batch_bytes : default_batch_bytes;
+    const auto least = wire::padded(static_cast<std::uint32_t>(wire::sample_bytes) + snaplen);
+    return std::max(wanted, std::max(least, wire::lost_bytes));
+}
+
+StreamBackend::StreamBackend(StreamIdentity identity)
+    : identity_{std::move(identity)}, accounting_{identity_.nr_cpus, identity_.effective.rate} {}
+
+void StreamBackend::release() noexcept {
+    if (!taken_) return;
+    taken_ = false;
+    give_back();
+    chunks_.clear();
+    samples_ = gaps_ = 0;
+}
+
+Result<std::size_t> StreamBackend::add_chunk(Chunk chunk, const ScanLimits& limits) {
+    auto found = accounting_.scan(chunk, limits);
+    if (!found) {
+        found.error().doing = task().text();
+        failure_ = found.error();
+        return pass_on(std::move(found.error()));
+    }
+    if (found->samples + found->gaps != 0) {
+        chunks_.push_back(chunk.first(found->bytes));
+        samples_ += found->samples;
+        gaps_ += found->gaps;
+    }
+    return found->bytes;
+}
+
+// What there is, without waiting.
+Result<Batch> StreamBackend::take() {
+    taken_ = true;
+    const auto flow = collect();
+    if (!flow) {
+        if (flow.error() == errc::bad_data) failure_ = flow.error();
+        return pass_on(flow.error());
+    }
+    if (samples_ + gaps_ == 0 && *flow == Flow::ended) {
+        failure_ = fail(errc::end_of_stream, task(), "the source is gone").value();
+        return Fail{*failure_};
+    }
+    return Batch{chunks_, samples_, gaps_};
+}
+
+// Until the policy announces something or the time is up or a signal came.
+Result<StreamBackend::Woken> StreamBackend::wait(nanoseconds timeout) const {
+    pollfd p{.fd = fd(), .events = POLLIN, .revents = 0};
+    timespec ts{};
+    ts.tv_sec = timeout.count() / 1'000'000'000;
+    ts.tv_nsec = timeout.count() % 1'000'000'000;
+    const int ready = ::ppoll(&p, 1, timeout == never ? nullptr : &ts, nullptr);
+    if (ready < 0 && errno == EINTR) return Woken::signal;
+    if (ready < 0) return fail_errno(errno, task("wait for samples of"));
+    if (ready > 0 && (p.revents & POLLNVAL) != 0) return fail_errno(EBADF, task());
+    return ready > 0 ? Woken::ready : Woken::time;
+}
+
+Result<Batch> StreamBackend::next(nanoseconds timeout) {
+    release();
+    if (failure_) return Fail{*failure_};
+    if (timeout.count() == 0 || announced()) {
+        auto batch = take();
+        if (!batch || !batch->empty() || timeout.count() == 0) return batch;
+        release();
+    }
+    const auto forever = timeout.count() < 0;
+    const auto deadline = forever ? Clock::time_point{} : Clock::now() + timeout;
+    for (auto left = forever ? never : timeout;;) {
+        const auto woken = wait(std::min(left, patience()));
+        if (!woken) return pass_on(woken.error());
+        if (!forever) left = std::max(deadline - Clock::now(), nanoseconds{0});
+        // Also when the time is up: records that wait for the watermark must not wait for ever.
+        auto batch = take();
+        if (!batch || !batch->empty() || woken == Woken::signal) return batch;
+        if (left.count() == 0) return batch;
+        release();
+    }
+}
+
+Result<Ledger> StreamBackend::ledger() {
+    auto ledger = kernel_ledger();
+    if (ledger)
+        for (auto& entry : ledger->cpus) accounting_.report(entry.cpu, entry);
+    return ledger;
+}
+
+}  // namespace detail
+}  // namespace statchan

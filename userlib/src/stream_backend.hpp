@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <statchan/stream.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "accounting.hpp"
+#include "fail.hpp"
+
+namespace statchan::detail {
+
+/// What an opened channel is, whatever the transport.
+struct StreamIdentity {
+    std::string_view transport{};  ///< of the table, so it lives for ever
+    std::string source{};          ///< name, for errors
+    std::uint32_t channel = 0;
+    std::uint32_t nr_cpus = 0;
+    ChannelConfig requested{};
+    ChannelConfig effective{};
+};
+
+/// A stream over one transport: the transport collects chunks of records, this class waits,
+/// checks and counts. One virtual call per next(), none per record.
+class StreamBackend {
+  public:
+    explicit StreamBackend(StreamIdentity identity);
+    virtual ~StreamBackend() = default;
+    StreamBackend(const StreamBackend&) = delete;
+    StreamBackend& operator=(const StreamBackend&) = delete;
+
+    /// As Stream::next().
+    [[nodiscard]] Result<Batch> next(nanoseconds timeout);
+
+    /// Gives the memory of the last batch back. Harmless if there is none.
+    void release() noexcept;
+
+    /// As Stream::fd().
+    [[nodiscard]] virtual int fd() const noexcept = 0;
+
+    [[nodiscard]] Result<Ledger> ledger();
+    [[nodiscard]] const StreamIdentity& identity() const noexcept { return identity_; }
+
+  protected:
+    /// Whether there may be more.
+    enum class Flow { open, ended };
+
+    /// Takes what there is, without waiting, by add_chunk(). `ended`: the source is gone and,
+    /// after these chunks, nothing follows.
+    [[nodiscard]] virtual Result<Flow> collect() = 0;
+
+    /// By the wakeup policy there is something to collect; without a system call, if that can
+    /// be known. Otherwise next() asks poll.
+    [[nodiscard]] virtual bool announced() const noexcept { return false; }
+
+    /// How long next() may sleep before it collects even though poll is silent.
+    [[nodiscard]] virtual nanoseconds patience() const noexcept { return never; }
+
+    /// Gives back what collect() took.
+    virtual void give_back() noexcept = 0;
+
+    /// The kernel's ledger of this channel.
+    [[nodiscard]] virtual Result<Ledger> kernel_ledger() = 0;
+
+    /// Checks and counts a chunk and puts the whole records into the batch. Returns how many
+    /// bytes those are. The chunk must stay until give_back().
+    [[nodiscard]] Result<std::size_t> add_chunk(Chunk chunk, const ScanLimits& limits = {});
+
+    [[nodiscard]] const Accounting& accounting() const noexcept { return accounting_; }
+    [[nodiscard]] std::size_t batch_bytes() const noexcept {
+        return identity_.effective.batch_bytes;
+    }
+    [[nodiscard]] Task task(std::string_view verb = "read samples of") const noexcept {
+        return {verb, identity_.source};
+    }
+    StreamIdentity identity_;
+
+  private:
+    [[nodiscard]] Result<Batch> take();
+    enum class Woken { ready, time, signal };
+    [[nodiscard]] Result<Woken> wait(nanoseconds timeout) const;
+
+    Accounting accounting_;
+    std::vector<Chunk> chunks_;
+    std::size_t samples_ = 0;
+    std::size_t gaps_ = 0;
+    bool taken_ = false;            // a batch is out
+    std::optional<Error> failure_;  // for good: end of stream or bad data
+};
+
+/// batch_bytes in force: room for at least one record.
+[[nodiscard]] std::size_t effective_batch_bytes(const ChannelConfig& requested,
+                                                std::uint32_t snaplen) noexcept;
+
+}  // namespace statchan::detail

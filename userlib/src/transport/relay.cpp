@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+//
+// relay: per-CPU files in debugfs that any program can read. Here they are read into a buffer
+// per CPU; what is cut at the end of a read waits there for the next.
+#include <fcntl.h>
+#include <linux/statchan.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../abi.hpp"
+#include "../buffer.hpp"
+#include "../device_transport.hpp"
+
+namespace statchan::detail {
+namespace {
+
+// One CPU's file and what was read from it.
+struct RelayFile {
+    std::uint32_t cpu;
+    Fd fd;
+    Buffer buffer;
+    std::size_t filled = 0;  // bytes in the buffer
+    std::size_t used = 0;    // of those, in the batch that is out
+};
+
+class RelayStream final : public DeviceStream {
+  public:
+    [[nodiscard]] static Result<std::unique_ptr<StreamBackend>> make(const SourceRef& source,
+                                                                     const ChannelConfig& config,
+                                                                     DeviceChannel channel);
+
+  protected:
+    using DeviceStream::DeviceStream;
+    [[nodiscard]] Result<Flow> collect() override;
+    [[nodiscard]] bool announced() const noexcept override { return more_; }
+    void give_back() noexcept override;
+
+  private:
+    [[nodiscard]] Result<void> open_files();
+    [[nodiscard]] Result<bool> fill(RelayFile& file);
+    [[nodiscard]] Result<bool> fill_all();
+    [[nodiscard]] Result<bool> ended() const;
+
+    std::vector<RelayFile> files_;
+    std::size_t turn_ = 0;  // the file that comes first next time
+    bool more_ = false;     // a read filled its buffer: the next need not wait
+};
+
+Result<std::unique_ptr<StreamBackend>> RelayStream::make(const SourceRef& source,
+                                                         const ChannelConfig& config,
+                                                         DeviceChannel channel) {
+    std::unique_ptr<RelayStream> stream{
+        new RelayStream{"relay", source, config, std::move(channel)}};
+    if (auto opened = stream->open_files(); !opened) return pass_on(std::move(opened.error()));
+    return stream;
+}
+
+Result<void> RelayStream::open_files() {
+    const std::string folder{text(answer().path)};
+    for (std::uint32_t cpu = 0; cpu < answer().nr_cpus; ++cpu) {
+        const auto path = folder + "/cpu" + std::to_string(cpu);
+        Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+        // A CPU that is offline has no file.
+        if (!fd && errno == ENOENT) continue;
+        if (!fd) {
+            auto failure = fail_errno(errno, {"open", path});
+            failure.value().way_out = "relay files are in debugfs, for root only: run as root";
+            return failure;
+        }
+        files_.push_back({cpu, std::move(fd), Buffer{batch_bytes()}});
+    }
+    if (!files_.empty()) return {};
+    auto failure = fail_errno(ENOENT, {"open the relay files in", folder});
+    failure.value().way_out = "mount debugfs: mount -t debugfs none /sys/kernel/debug";
+    return failure;
+}
+
+// Whether something came.
+Result<bool> RelayStream::fill(RelayFile& file) {
+    const auto room = file.buffer.bytes().subspan(file.filled);
+    ssize_t got;
+    do {
+        got = ::read(file.fd.get(), room.data(), room.size());
+    } while (got < 0 && errno == EINTR);
+    if (got < 0 && errno != EAGAIN) return fail_errno(errno, task("read the relay file of"));
+    if (got <= 0) return false;
+    const auto bytes = static_cast<std::size_t>(got);
+    file.filled += bytes;
+    if (bytes == room.size()) more_ = true;
+    auto added =
+        add_chunk(file.buffer.bytes().first(file.filled), {.cpu = file.cpu, .may_be_cut = true});
+    if (!added) return pass_on(std::move(added.error()));
+    file.used = *added;
+    return true;
+}
+
+// Whether something came from any file.
+Result<bool> RelayStream::fill_all() {
+    bool came = false;
+    for (std::size_t i = 0, at = turn_; i < files_.size(); ++i) {
+        auto filled = fill(files_[at]);
+        if (!filled) return filled;
+        came |= *filled;
+        if (++at == files_.size()) at = 0;
+    }
+    if (++turn_ >= files_.size()) turn_ = 0;
+    return came;
+}
+
+Result<StreamBackend::Flow> RelayStream::collect() {
+    more_ = false;
+    auto came = fill_all();
+    if (!came) return pass_on(std::move(came.error()));
+    if (*came) return Flow::open;
+    auto over = ended();
+    if (!over) return pass_on(std::move(over.error()));
+    if (!*over) return Flow::open;
+    // Once more, for what came between the reads and the question.
+    came = fill_all();
+    if (!came) return pass_on(std::move(came.error()));
+    return *came ? Flow::open : Flow::ended;
+}
+
+Result<bool> RelayStream::ended() const {
+    statchan_relay_state state{};
+    state.cpu = files_.front().cpu;
+    const auto asked = device().call(STATCHAN_IOC_RELAY_STATE, state, task("ask for the state of"));
+    if (!asked) return pass_on(asked.error());
+    return (state.flags & STATCHAN_CHAN_EOS) != 0;
+}
+
+// A record that was cut moves to the front, where the next read completes it.
+void RelayStream::give_back() noexcept {
+    for (auto& file : files_) {
+        if (file.used == 0) continue;
+        file.filled -= file.used;
+        std::memmove(file.buffer.bytes().data(), file.buffer.bytes().data() + file.used,
+                     file.filled);
+        file.used = 0;
+    }
+}
+
+class Relay final : public DeviceTransport {
+  public:
+    using DeviceTransport::DeviceTransport;
+
+    Result<std::unique_ptr<StreamBackend>> subscribe(const SourceRef& source,
+                                                     const ChannelConfig& config) override {
+        auto channel = open_channel(device(), STATCHAN_T_RELAY, STATCHAN_CHANNEL_SAMPLES, source,
+                                    config, {"subscribe over relay to", source.name});
+        if (!channel) return pass_on(std::move(channel.error()));
+        return RelayStream::make(source, config, std::move(*channel));
+    }
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Transport>> open_relay(const ClientOptions& options) {
+    return open_device_transport<Relay>(options);
+}
+
+}  // namespace statchan::detail
