@@ -92,7 +92,7 @@ static inline u64 statchan_image_len(u64 n_counters)
 struct statchan_source_cpu {
 	u64 seq;		/* next number; this CPU with IRQs off */
 	u64 observed;		/* this CPU */
-	u32 skip;		/* packets until the next sample; this CPU */
+	s32 skip;		/* packets until the next sample; this CPU */
 	u32 rate;		/* for which skip was drawn; this CPU */
 	struct rnd_state rnd;	/* this CPU; get_random_u32() sleeps on RT */
 };
@@ -153,17 +153,6 @@ int statchan_kind_set_source(struct net *net, const char *name,
 void statchan_kind_format(struct statchan_source *src, char *kind_name,
 			  size_t kind_len, char *buf, size_t len);
 void statchan_kind_net_exit(struct net *net);
-
-/* ---- records: record.c ---- */
-
-u32 statchan_record_captured(const struct statchan_sample *s, u32 snaplen);
-void statchan_record_write(void *dst, const struct statchan_sample *s,
-			   u32 captured, u32 rate, u32 cpu, u64 seq, u64 time_ns);
-
-static inline u32 statchan_record_room(u32 captured)
-{
-	return ALIGN(sizeof(struct statchan_record) + captured, STATCHAN_ALIGN);
-}
 
 /* ---- channels: channel.c, emit.c, ledger.c ---- */
 

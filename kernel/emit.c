@@ -16,7 +16,8 @@
 #include <linux/preempt.h>
 #include <linux/rculist.h>
 
-#include "core.h"
+#include "record.h"
+#include "ring.h"
 
 /* Packets until the next sample: mean N, uniform over 1 .. 2N-1 */
 static void sampler_draw(struct statchan_source_cpu *sc, u32 rate)
@@ -28,25 +29,39 @@ static void sampler_draw(struct statchan_source_cpu *sc, u32 rate)
 					     2 * rate - 1);
 }
 
-bool __statchan_sampled(struct statchan_source *src)
+/* The skip is over, or the rate has changed since it was drawn */
+static bool sampler_next(struct statchan_source *src, u32 rate)
 {
-	u32 rate = READ_ONCE(src->rate);
 	struct statchan_source_cpu *sc;
 	unsigned long flags;
-	bool hit;
+	bool hit = true;
 
-	if (!READ_ONCE(src->listeners))
-		return false;
 	local_irq_save(flags);
 	sc = this_cpu_ptr(src->cpu);
-	sc->observed++;
-	if (unlikely(sc->rate != rate))
+	if (sc->rate != rate) {
 		sampler_draw(sc, rate);
-	hit = !--sc->skip;
+		hit = --sc->skip <= 0;
+	}
 	if (hit)
 		sampler_draw(sc, rate);
 	local_irq_restore(flags);
 	return hit;
+}
+
+bool __statchan_sampled(struct statchan_source *src)
+{
+	u32 rate = READ_ONCE(src->rate);
+
+	if (!READ_ONCE(src->listeners))
+		return false;
+	/* each step is one instruction that no interrupt can divide */
+	this_cpu_inc(src->cpu->observed);
+	if (rate == 1)
+		return true;
+	if (likely(this_cpu_read(src->cpu->rate) == rate &&
+		   this_cpu_dec_return(src->cpu->skip) > 0))
+		return false;
+	return sampler_next(src, rate);
 }
 EXPORT_SYMBOL_GPL(__statchan_sampled);
 
@@ -77,6 +92,31 @@ static u32 emit_first_gap(const struct statchan_channel_cpu *cc)
 		    cc->gap[reason].first_seq < cc->gap[first].first_seq)
 			first = reason;
 	return first;
+}
+
+/*
+ * Half of the transports use the ring; to call it directly spares the fast path
+ * two indirect calls, which mitigations make dear.
+ */
+static __always_inline void *emit_reserve(struct statchan_channel_cpu *cc,
+					  u32 room, u32 *reason)
+{
+	const struct statchan_transport *t = cc->ch->transport;
+
+	if (likely(t->reserve == statchan_ring_reserve))
+		return statchan_ring_reserve_inline(cc, room, reason);
+	return t->reserve(cc, room, reason);
+}
+
+static __always_inline void emit_commit(struct statchan_channel_cpu *cc,
+					u32 room)
+{
+	const struct statchan_transport *t = cc->ch->transport;
+
+	if (likely(t->commit == statchan_ring_commit))
+		statchan_ring_commit_inline(cc, room);
+	else
+		t->commit(cc, room);
 }
 
 /* Tell the consumer of the losses. Return: whether all could be told. */
@@ -165,7 +205,7 @@ static void emit_to(struct statchan_channel *ch, u32 cpu,
 	captured = statchan_record_captured(s, ch->snaplen);
 	room = statchan_record_room(captured);
 	if (likely(!cc->gaps) || emit_gaps(cc, &reason))
-		dst = ch->transport->reserve(cc, room, &reason);
+		dst = emit_reserve(cc, room, &reason);
 	if (unlikely(!dst)) {
 		emit_lose(cc, reason, seq, time_ns);
 		/* the flush tells the loss if no record follows */
@@ -173,7 +213,7 @@ static void emit_to(struct statchan_channel *ch, u32 cpu,
 		goto unlock;
 	}
 	statchan_record_write(dst, s, captured, rate, cpu, seq, time_ns);
-	ch->transport->commit(cc, room);
+	emit_commit(cc, room);
 	cc->accepted++;
 	cc->bytes += room;
 	if (captured < s->len)

@@ -1,86 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The one place that turns a sample into the bytes of struct statchan_record,
- * straight in the memory that a transport hands out.
+ * Payload from an skb, linear or not. The rest of a record is in record.h.
  */
-#include <linux/skbuff.h>
-#include <linux/string.h>
+#include "record.h"
 
-#include "core.h"
-
-/**
- * statchan_record_captured() - bytes of payload that a channel takes
- * @s:		the sample
- * @snaplen:	of the channel
- *
- * Never more than the skb really holds, whatever the source said.
- */
-u32 statchan_record_captured(const struct statchan_sample *s, u32 snaplen)
+/* Of @len bytes those that the skb has, from s->offset on. */
+u32 statchan_record_skb_captured(const struct statchan_sample *s, u32 len)
 {
-	u32 len = min(s->len, snaplen);
+	int there = (int)s->skb->len - s->offset;
 
-	if (s->skb) {
-		int there = (int)s->skb->len - s->offset;
-
-		if (unlikely(there < 0 || s->offset < -(int)skb_headroom(s->skb)))
-			return 0;
-		len = min_t(u32, len, there);
-	}
-	return len;
+	if (unlikely(there < 0 || s->offset < -(int)skb_headroom(s->skb)))
+		return 0;
+	return min_t(u32, len, there);
 }
 
-static void record_payload(void *dst, const struct statchan_sample *s,
-			   u32 captured, u32 cpu, u64 seq)
+/* Can't fail: statchan_record_skb_captured() stayed inside. */
+void statchan_record_skb_payload(void *dst, const struct statchan_sample *s,
+				 u32 captured)
 {
-	if (s->skb) {
-		/* can't fail: statchan_record_captured() stayed inside */
-		if (s->offset + (int)captured <= (int)skb_headlen(s->skb))
-			memcpy(dst, s->skb->data + s->offset, captured);
-		else if (WARN_ON_ONCE(skb_copy_bits(s->skb, s->offset, dst,
-						    captured)))
-			memset(dst, 0, captured);
-	} else if (s->data) {
-		memcpy(dst, s->data, captured);
-	} else {
-		s->fill(dst, captured, cpu, seq);
-	}
-}
-
-/**
- * statchan_record_write() - write head, payload and padding
- * @dst:	statchan_record_room(@captured) bytes, aligned to STATCHAN_ALIGN
- * @s:		the sample
- * @captured:	from statchan_record_captured()
- * @rate:	the source samples 1 in @rate
- * @cpu:	that emits
- * @seq:	its number on @cpu
- * @time_ns:	CLOCK_MONOTONIC
- *
- * Every byte of the room is written: nothing old leaves the kernel.
- */
-void statchan_record_write(void *dst, const struct statchan_sample *s,
-			   u32 captured, u32 rate, u32 cpu, u64 seq, u64 time_ns)
-{
-	struct statchan_record *rec = dst;
-	u32 len = sizeof(*rec) + captured;
-	u32 room = statchan_record_room(captured);
-
-	/* the padding lies in the last word; the payload comes over it */
-	if (room != len)
-		*(u64 *)(dst + room - sizeof(u64)) = 0;
-	rec->len = len;
-	rec->type = STATCHAN_RECORD_SAMPLE;
-	rec->cpu = cpu;
-	rec->seq = seq;
-	rec->time_ns = time_ns;
-	rec->orig_len = s->orig_len ?: s->len;
-	rec->ifindex = s->ifindex;
-	rec->rate = rate;
-	rec->flags = s->flags | (captured < s->len ? STATCHAN_REC_TRUNCATED : 0);
-	rec->protocol = s->protocol;
-	rec->vlan_tci = s->vlan_tci;
-	rec->vlan_proto = s->vlan_proto;
-	rec->queue = s->queue;
-	if (captured)
-		record_payload(rec + 1, s, captured, cpu, seq);
+	if (s->offset + (int)captured <= (int)skb_headlen(s->skb))
+		memcpy(dst, s->skb->data + s->offset, captured);
+	else if (WARN_ON_ONCE(skb_copy_bits(s->skb, s->offset, dst, captured)))
+		memset(dst, 0, captured);
 }

@@ -20,34 +20,18 @@
 #include <linux/topology.h>
 #include <linux/vmalloc.h>
 
+#include "record.h"
 #include "ring.h"
 
 void *statchan_ring_reserve(struct statchan_channel_cpu *cc, u32 room,
 			    u32 *reason)
 {
-	struct statchan_ring *ring = cc->priv;
-	/*
-	 * A hint, read once. A program that forges it makes the ring look full
-	 * or overwrites its own records; the write below stays in data either
-	 * way, since it depends on head only.
-	 */
-	u64 used = ring->head - smp_load_acquire(&ring->consumer->pos);
-
-	if (unlikely(used > ring->size || ring->size - used < room)) {
-		*reason = room > ring->size ? STATCHAN_LOST_OVERSIZE :
-					      STATCHAN_LOST_RING_FULL;
-		return NULL;
-	}
-	return ring->data + (ring->head & (ring->size - 1));
+	return statchan_ring_reserve_inline(cc, room, reason);
 }
 
 void statchan_ring_commit(struct statchan_channel_cpu *cc, u32 room)
 {
-	struct statchan_ring *ring = cc->priv;
-
-	ring->head += room;
-	/* the record is complete before it can be seen */
-	smp_store_release(&ring->producer->head, ring->head);
+	statchan_ring_commit_inline(cc, room);
 }
 
 bool statchan_ring_announce(struct statchan_channel_cpu *cc)

@@ -42,6 +42,37 @@ bool statchan_ring_announce(struct statchan_channel_cpu *cc);
 void statchan_ring_end(struct statchan_channel *ch);
 bool statchan_ring_readable(struct statchan_channel *ch);
 
+/* The two of the fast path; see the contract of struct statchan_transport */
+static __always_inline void *
+statchan_ring_reserve_inline(struct statchan_channel_cpu *cc, u32 room,
+			     u32 *reason)
+{
+	struct statchan_ring *ring = cc->priv;
+	/*
+	 * A hint, read once; pairs with the consumer's store-release. A program
+	 * that forges it makes the ring look full or overwrites its own records;
+	 * what is written stays in data either way, since it depends on head only.
+	 */
+	u64 used = ring->head - smp_load_acquire(&ring->consumer->pos);
+
+	if (unlikely(used > ring->size || ring->size - used < room)) {
+		*reason = room > ring->size ? STATCHAN_LOST_OVERSIZE :
+					      STATCHAN_LOST_RING_FULL;
+		return NULL;
+	}
+	return ring->data + (ring->head & (ring->size - 1));
+}
+
+static __always_inline void
+statchan_ring_commit_inline(struct statchan_channel_cpu *cc, u32 room)
+{
+	struct statchan_ring *ring = cc->priv;
+
+	ring->head += room;
+	/* the record is complete before it can be seen: consumer's load-acquire */
+	smp_store_release(&ring->producer->head, ring->head);
+}
+
 static inline u64 statchan_ring_stride(const struct statchan_channel *ch)
 {
 	return 2 * PAGE_SIZE + 2 * ch->got.buffer_size;

@@ -34,6 +34,7 @@
 #include <linux/topology.h>
 
 #include "../genl.h"
+#include "../record.h"
 
 /* Memory of one message, with skb_shared_info. Powers of two, as kmalloc gives */
 #define NL_SKB_MIN	4096

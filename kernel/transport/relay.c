@@ -20,7 +20,7 @@
 #include <linux/relay.h>
 #include <linux/slab.h>
 
-#include "../core.h"
+#include "../record.h"
 
 /**
  * struct relay_channel - one channel
