@@ -119,6 +119,7 @@ struct statchan_source {
 	struct statchan_source_cpu __percpu *cpu;
 
 	struct statchan_snap_pool snap;
+	atomic_t dumps;			/* by readers without capability */
 };
 
 extern struct mutex statchan_registry_lock;

@@ -7,6 +7,7 @@
  * In 6.1 start has no extack. So it notes what is wrong and returns 0, and the
  * first dump fails with errno and sentence: they arrive in NLMSG_DONE.
  */
+#include <linux/capability.h>
 #include <linux/err.h>
 #include <linux/slab.h>
 #include <net/sock.h>
@@ -18,25 +19,33 @@
 /* The largest skb a reader may ask for: 64 KiB of memory, not more */
 #define DUMP_SKB_MAX	SKB_WITH_OVERHEAD(65536)
 
+/*
+ * A dump holds memory for as long as its reader likes. This bounds what readers
+ * without CAP_NET_ADMIN can hold of one source, and leaves slots to the others.
+ */
+#define DUMPS_UNPRIVILEGED	8
+
 /**
  * struct dump_state - in cb->ctx between start and done
  * @src:	counted
  * @snap:	counted; that a dump can't tear is because it holds this
  * @err:	sentence, too large for cb->ctx. Freed by done, which runs after the
  *		message with the sentence was built. NULL in dumps without start
- * @code:	errno of start, 0 if all is well
  * @offset:	next byte, or next CPU
+ * @code:	errno of start, 0 if all is well
  * @id:		of the channel, or of the last entry shown
  * @limit:	bytes the reader receives at once, 0 if it did not say
+ * @counted:	in src->dumps
  */
 struct dump_state {
 	struct statchan_source *src;
 	struct statchan_snap *snap;
 	struct statchan_err *err;
-	int code;
 	u64 offset;
+	int code;
 	u32 id;
 	u32 limit;
+	bool counted;
 };
 
 static struct dump_state *dump_state(struct netlink_callback *cb)
@@ -88,6 +97,8 @@ int statchan_genl_dump_done(struct netlink_callback *cb)
 
 	if (st->snap)
 		statchan_snap_put(st->snap);
+	if (st->counted)
+		atomic_dec(&st->src->dumps);
 	if (st->src)
 		statchan_source_put(st->src);
 	kfree(st->err);
@@ -215,6 +226,18 @@ int statchan_genl_schema_dump(struct sk_buff *skb, struct netlink_callback *cb)
 			  st->src->schema->len, false);
 }
 
+static int snapshot_count(struct netlink_callback *cb, struct dump_state *st)
+{
+	if (netlink_ns_capable(cb->skb, dump_net(cb)->user_ns, CAP_NET_ADMIN))
+		return 0;
+	st->counted = true;
+	if (atomic_inc_return(&st->src->dumps) <= DUMPS_UNPRIVILEGED)
+		return 0;
+	return statchan_err(st->err, -EBUSY,
+			    "source '%s': %u readers without CAP_NET_ADMIN are at it: try again when one has finished",
+			    st->src->name, DUMPS_UNPRIVILEGED);
+}
+
 static int snapshot_take(struct netlink_callback *cb, struct dump_state *st)
 {
 	struct nlattr **attrs = genl_dumpit_info(cb)->attrs;
@@ -223,6 +246,8 @@ static int snapshot_take(struct netlink_callback *cb, struct dump_state *st)
 	int ret;
 
 	ret = piece_source(cb, st);
+	if (!ret)
+		ret = snapshot_count(cb, st);
 	if (ret)
 		return ret;
 	st->snap = statchan_snap_get(st->src,

@@ -626,6 +626,22 @@ def samples_and_changes_need_the_capability():
 
 
 @test
+def readers_without_rights_can_not_hold_all_snapshots():
+    with Source("sw0", "ports=512 fields=64 run=0") as s:
+        def unprivileged():
+            os.setresuid(65534, 65534, 65534)
+            socks = [Family() for _ in range(9)]
+            for f in socks[:8]:
+                f.send("snapshot-get", NLM_F_DUMP, source=s.id)
+            e = refused(errno.EBUSY, socks[8].dump, "snapshot-get", source=s.id)
+            true(f"sentence: {e.text}", "CAP_NET_ADMIN" in e.text)
+            socks[0].close()
+            pieces(socks[8].dump("snapshot-get", source=s.id))
+            pieces(socks[8].dump("snapshot-get", source=s.id))
+        in_child(unprivileged)
+
+
+@test
 def a_namespace_sees_its_own_and_takes_it_along():
     with Source("sw0") as s:
         def elsewhere():
