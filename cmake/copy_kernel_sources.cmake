@@ -2,6 +2,7 @@
 # Makes TO a copy of the kernel sources in FROM; touches only what differs, so that make
 # rebuilds only what changed, and removes sources that are gone.
 
+cmake_minimum_required(VERSION 3.25) # policies, in a script too
 file(GLOB_RECURSE sources RELATIVE ${FROM}
      ${FROM}/Kbuild ${FROM}/kernel/*.[ch] ${FROM}/kernel/Kbuild ${FROM}/uapi/*.h)
 list(FILTER sources EXCLUDE REGEX "\\.mod\\.c$")
