@@ -37,8 +37,13 @@
 #include "../record.h"
 
 /* Memory of one message, with skb_shared_info. Powers of two, as kmalloc gives */
-#define NL_SKB_MIN	4096
+#define NL_SKB_MIN	1024
 #define NL_SKB_MAX	65536
+/* What small messages may grow to when there is much to send */
+#define NL_SKB_BUSY	16384
+
+/* So many messages that need half of their memory, and the next get half of it */
+#define NL_SMALL_ROW	16
 
 /* Wait for a first listener, or for memory */
 #define NL_RETRY	max(HZ / 100, 1)
@@ -67,18 +72,20 @@ struct nl_msg {
  * @ready:	prepared
  * @full:	to be sent, the oldest first
  * @starved:	a refill failed: to lack an skb is to lack memory
- * @limit:	bytes of a message, head included
  * @position:	records in the messages finished so far (worker)
- * @missing:	skbs collected but not replaced (worker)
+ * @missing:	bytes collected but not replaced (worker)
+ * @skb_size:	memory of the messages to come, see nl_adapt() (worker)
+ * @small:	messages in a row that needed half of it (worker)
  */
 struct nl_cpu {
 	struct sk_buff *cur;
 	struct sk_buff_head ready;
 	struct sk_buff_head full;
 	bool starved;
-	u32 limit;
 	u64 position;
-	u32 missing;
+	s64 missing;
+	u32 skb_size;
+	u32 small;
 };
 
 /**
@@ -87,9 +94,9 @@ struct nl_cpu {
  * @node:	in nl_channels
  * @group:	0 .. STATCHAN_GENL_N_SAMPLES - 1, unique in ch->net
  * @subscribers: sockets that opened it
- * @skb_size:	memory of a message
- * @skbs:	prepared per CPU
- * @capacity:	bytes of records in a message
+ * @skb_min:	memory of a message, at least: a record fits
+ * @skb_size:	in the beginning: a batch of full-sized records fits
+ * @skb_max:	at most
  * @cpu:	see struct nl_cpu
  * @announced:	CPUs that have something for the worker
  * @unsent:	finished messages (worker)
@@ -103,9 +110,9 @@ struct nl_channel {
 	struct list_head node;
 	u32 group;
 	u32 subscribers;
+	u32 skb_min;
 	u32 skb_size;
-	u32 skbs;
-	u32 capacity;
+	u32 skb_max;
 	bool joined;
 	bool ended;
 	struct nl_cpu __percpu *cpu;
@@ -130,17 +137,17 @@ static struct nl_msg *nl_msg(struct sk_buff *skb)
 
 static struct sk_buff *nl_msg_alloc(struct nl_channel *nl, u32 cpu)
 {
+	u32 size = per_cpu_ptr(nl->cpu, cpu)->skb_size;
 	struct sk_buff *skb;
 	struct nl_msg *msg;
 
-	skb = __alloc_skb(SKB_WITH_OVERHEAD(nl->skb_size), NL_GFP, 0,
-			  cpu_to_node(cpu));
+	skb = __alloc_skb(SKB_WITH_OVERHEAD(size), NL_GFP, 0, cpu_to_node(cpu));
 	if (!skb)
 		return NULL;
 	msg = nl_msg(skb);
 	msg->hdr = genlmsg_put(skb, 0, 0, &statchan_genl_family, 0,
 			       STATCHAN_CMD_SAMPLES);
-	/* can't fail: there are at least NL_SKB_MIN bytes */
+	/* can't fail: there are NL_SKB_MIN bytes at least */
 	nla_put_u32(skb, STATCHAN_A_CHANNEL, nl->ch->id);
 	nla_put_u32(skb, STATCHAN_A_SOURCE, nl->ch->src->id);
 	nla_put_u32(skb, STATCHAN_A_CPU, cpu);
@@ -151,6 +158,12 @@ static struct sk_buff *nl_msg_alloc(struct nl_channel *nl, u32 cpu)
 	msg->records = 0;
 	WARN_ON_ONCE(skb->len != NL_HEAD);
 	return skb;
+}
+
+/* Bytes of records for which a message of so much memory has room */
+static u32 nl_capacity(u32 skb_size)
+{
+	return SKB_WITH_OVERHEAD(skb_size) - NL_HEAD;
 }
 
 static bool nl_msg_empty(const struct sk_buff *skb)
@@ -190,6 +203,26 @@ static struct sk_buff *nl_eos_alloc(struct nl_channel *nl)
 
 /* ---- worker ---- */
 
+/*
+ * netlink_trim() copies a message that leaves half of its memory unused. So follow
+ * what is needed: a message that was full asks for more, at once; a row of small
+ * ones for less. Two sizes on the way do no harm.
+ */
+static void nl_adapt(struct nl_channel *nl, struct nl_cpu *nc, u32 len, bool full)
+{
+	u32 need = len + SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+
+	if (full) {
+		nc->skb_size = min(nc->skb_size * 2, nl->skb_max);
+		nc->small = 0;
+	} else if (need > nc->skb_size / 2) {
+		nc->small = 0;
+	} else if (++nc->small == NL_SMALL_ROW) {
+		nc->skb_size = max(nc->skb_size / 2, nl->skb_min);
+		nc->small = 0;
+	}
+}
+
 static void nl_collect(struct nl_channel *nl, u32 cpu)
 {
 	struct statchan_channel_cpu *cc = per_cpu_ptr(nl->ch->cpu, cpu);
@@ -197,9 +230,11 @@ static void nl_collect(struct nl_channel *nl, u32 cpu)
 	struct sk_buff_head list;
 	struct sk_buff *skb;
 	unsigned long flags;
+	u32 full;
 
 	__skb_queue_head_init(&list);
 	raw_spin_lock_irqsave(&cc->lock, flags);
+	full = skb_queue_len(&nc->full);
 	skb_queue_splice_tail_init(&nc->full, &list);
 	if (nc->cur && !nl_msg_empty(nc->cur)) {
 		__skb_queue_tail(&list, nc->cur);
@@ -208,9 +243,11 @@ static void nl_collect(struct nl_channel *nl, u32 cpu)
 	raw_spin_unlock_irqrestore(&cc->lock, flags);
 
 	while ((skb = __skb_dequeue(&list))) {
+		nc->missing += skb->len - NL_HEAD + skb_tailroom(skb);
+		nl_adapt(nl, nc, skb->len, full);
+		full -= !!full;
 		nl_msg_finish(nc, skb);
 		__skb_queue_tail(&nl->unsent, skb);
-		nc->missing++;
 	}
 }
 
@@ -256,18 +293,20 @@ static bool nl_refill_cpu(struct nl_channel *nl, u32 cpu)
 	unsigned long flags;
 
 	__skb_queue_head_init(&list);
-	for (; nc->missing; nc->missing--) {
+	while (nc->missing > 0) {
 		struct sk_buff *skb = nl_msg_alloc(nl, cpu);
 
 		if (!skb)
 			break;
+		nc->missing -= skb_tailroom(skb);
 		__skb_queue_tail(&list, skb);
 	}
 	raw_spin_lock_irqsave(&cc->lock, flags);
-	skb_queue_splice_tail_init(&list, &nc->ready);
-	nc->starved = nc->missing;
+	/* in front: of the right size by now, and warm */
+	skb_queue_splice_init(&list, &nc->ready);
+	nc->starved = nc->missing > 0;
 	raw_spin_unlock_irqrestore(&cc->lock, flags);
-	return !nc->missing;
+	return nc->missing <= 0;
 }
 
 static bool nl_refill(struct nl_channel *nl)
@@ -276,7 +315,7 @@ static bool nl_refill(struct nl_channel *nl)
 	u32 cpu;
 
 	for_each_possible_cpu(cpu)
-		if (per_cpu_ptr(nl->cpu, cpu)->missing)
+		if (per_cpu_ptr(nl->cpu, cpu)->missing > 0)
 			all &= nl_refill_cpu(nl, cpu);
 	return all;
 }
@@ -307,18 +346,19 @@ static void *nl_reserve(struct statchan_channel_cpu *cc, u32 room, u32 *reason)
 	struct nl_cpu *nc = cc->priv;
 	struct sk_buff *next;
 
-	if (likely(nc->cur && nc->cur->len + room <= nc->limit))
+	if (likely(nc->cur && room <= skb_tailroom(nc->cur)))
 		return skb_tail_pointer(nc->cur);
-	if (room > nc->limit - NL_HEAD) {
-		*reason = STATCHAN_LOST_OVERSIZE;
-		return NULL;
-	}
-	next = __skb_dequeue(&nc->ready);
+	next = skb_peek(&nc->ready);
 	if (!next) {
 		*reason = nc->starved ? STATCHAN_LOST_NO_MEMORY :
 					STATCHAN_LOST_RING_FULL;
 		return NULL;
 	}
+	if (room > skb_tailroom(next)) {
+		*reason = STATCHAN_LOST_OVERSIZE;
+		return NULL;
+	}
+	__skb_unlink(next, &nc->ready);
 	if (nc->cur)
 		__skb_queue_tail(&nc->full, nc->cur);
 	nc->cur = next;
@@ -328,7 +368,10 @@ static void *nl_reserve(struct statchan_channel_cpu *cc, u32 room, u32 *reason)
 static void nl_commit(struct statchan_channel_cpu *cc, u32 room)
 {
 	struct nl_cpu *nc = cc->priv;
-	const struct statchan_record *rec = skb_put(nc->cur, room);
+	const struct statchan_record *rec;
+
+	/* reserve saw to the room */
+	rec = __skb_put(nc->cur, room);
 
 	if (likely(rec->type == STATCHAN_RECORD_SAMPLE))
 		nl_msg(nc->cur)->records++;
@@ -355,9 +398,16 @@ static void nl_notify(struct statchan_channel_cpu *cc)
 
 /* ---- open and close ---- */
 
+/* Memory of a message that has room for @bytes of records */
+static u32 nl_skb_size(u64 bytes)
+{
+	bytes += NL_HEAD + SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+	return roundup_pow_of_two(clamp_t(u64, bytes, NL_SKB_MIN, NL_SKB_MAX));
+}
+
 /*
- * The size of a message: a batch of full-sized records fills more than half of
- * the memory, or netlink_trim() would copy each message into a smaller skb.
+ * Begin with messages for a batch of full-sized records; from there nl_adapt()
+ * finds its way, down to one record and up to what a slow worker makes of it.
  */
 static void nl_choose_sizes(struct nl_channel *nl)
 {
@@ -365,23 +415,23 @@ static void nl_choose_sizes(struct nl_channel *nl)
 	u32 room = statchan_record_room(got->snaplen);
 	u64 records = got->watermark_records ?: U32_MAX;	/* 0: not used */
 	u64 bytes = got->watermark_bytes ?: U32_MAX;
-	u64 batch, limit;
+	u64 skbs, limit;
+	u32 capacity;
 
 	BUILD_BUG_ON(SKB_WITH_OVERHEAD(NL_SKB_MAX) < NL_HEAD +
 		     sizeof(struct statchan_record) + STATCHAN_SNAPLEN_MAX);
-	batch = min(records * room, bytes);
-	batch = max_t(u64, batch, room) + NL_HEAD +
-		SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
-	nl->skb_size = roundup_pow_of_two(clamp_t(u64, batch, NL_SKB_MIN,
-						  NL_SKB_MAX));
-	nl->capacity = round_down(SKB_WITH_OVERHEAD(nl->skb_size) - NL_HEAD,
-				  STATCHAN_ALIGN);
-	nl->skbs = max_t(u32, DIV_ROUND_UP_ULL(got->buffer_size, nl->capacity),
-			 2);
-	got->buffer_size = (u64)nl->skbs * nl->capacity;
+	nl->skb_min = nl_skb_size(max_t(u32, room, sizeof(struct statchan_lost)));
+	nl->skb_size = max(nl_skb_size(min(records * room, bytes)), nl->skb_min);
+	capacity = nl_capacity(nl->skb_size);
+	skbs = max_t(u64, DIV_ROUND_UP_ULL(got->buffer_size, capacity), 2);
+	got->buffer_size = skbs * capacity;
+	nl->skb_max = max_t(u32, nl->skb_size, NL_SKB_BUSY);
+	while (nl->skb_max > nl->skb_size &&
+	       4 * nl_capacity(nl->skb_max) > got->buffer_size)
+		nl->skb_max /= 2;
 
 	/* announced at half at the latest, while there is room to go on */
-	limit = max_t(u64, (u64)nl->skbs * (nl->capacity / room) / 2, 1);
+	limit = max_t(u64, skbs * (capacity / room) / 2, 1);
 	got->watermark_records = min(records, limit);
 	if (got->watermark_bytes)
 		got->watermark_bytes = min(bytes, got->buffer_size / 2);
@@ -419,8 +469,8 @@ static int nl_alloc_cpus(struct nl_channel *nl)
 
 		__skb_queue_head_init(&nc->ready);
 		__skb_queue_head_init(&nc->full);
-		nc->limit = NL_HEAD + nl->capacity;
-		nc->missing = nl->skbs;
+		nc->skb_size = nl->skb_size;
+		nc->missing = nl->ch->got.buffer_size;
 		per_cpu_ptr(nl->ch->cpu, cpu)->priv = nc;
 	}
 	return nl_refill(nl) ? 0 : -ENOMEM;
