@@ -49,6 +49,7 @@ class NlSocket final : public Socket {
 
   private:
     NlSocket() = default;
+    void tell_verdict(const nlmsghdr& header);
     static int on_valid(nl_msg* msg, void* self);
     static int on_end(nl_msg* msg, void* self);
     static int on_error(sockaddr_nl* from, nlmsgerr* error, void* self);
@@ -58,6 +59,7 @@ class NlSocket final : public Socket {
     std::vector<std::unique_ptr<nl_msg, FreeMessage>> messages_;  // until release()
     std::size_t held_bytes_ = 0;
     Receiver* receiver_ = nullptr;  // of the receive() that runs
+    bool told_verdict_ = false;     // by it
 };
 
 // libnl's codes are not errno; these have no other way out.
@@ -78,6 +80,9 @@ Result<std::unique_ptr<Socket>> NlSocket::open(const SocketOptions& options) {
     if (const int code = nl_socket_set_msg_buf_size(s->socket_.get(), datagram_bytes); code < 0)
         return failed(code, task);
     auto* cb = s->callbacks_.get();
+    // Requests are numbered by Link; libnl would compare with numbers of its own.
+    nl_cb_set(
+        cb, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, [](nl_msg*, void*) -> int { return NL_OK; }, nullptr);
     nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_valid, s.get());
     nl_cb_set(cb, NL_CB_FINISH, NL_CB_CUSTOM, on_end, s.get());
     nl_cb_set(cb, NL_CB_ACK, NL_CB_CUSTOM, on_end, s.get());
@@ -112,7 +117,7 @@ int NlSocket::on_valid(nl_msg* msg, void* self) {
 }
 
 int NlSocket::on_end(nl_msg* msg, void* self) {
-    static_cast<NlSocket*>(self)->receiver_->on_verdict(parse_verdict(*nlmsg_hdr(msg)));
+    static_cast<NlSocket*>(self)->tell_verdict(*nlmsg_hdr(msg));
     return NL_STOP;
 }
 
@@ -121,17 +126,19 @@ int NlSocket::on_error(sockaddr_nl*, nlmsgerr* error, void* self) {
     const auto* header =
         reinterpret_cast<const nlmsghdr*>(reinterpret_cast<const std::byte*>(error) - NLMSG_HDRLEN);
     static_cast<NlSocket*>(self)->receiver_->on_verdict(parse_verdict(*header));
-    return NL_STOP;
+    return NL_SKIP;  // at NL_STOP libnl would fail with the verdict, which is told already
 }
 
 Result<Received> NlSocket::receive(Receiver& receiver) {
     receiver_ = &receiver;
+    told_verdict_ = false;
     errno = 0;
     const int code = nl_recvmsgs_report(socket_.get(), callbacks_.get());
     const int err = errno;
     receiver_ = nullptr;
+    // A request that failed is also libnl's own error; the receiver knows better.
+    if (code > 0 || told_verdict_) return Received::some;
     if (code == 0) return Received::nothing;
-    if (code > 0) return Received::some;
     switch (-code) {
         case NLE_AGAIN:
             return Received::nothing;
