@@ -100,8 +100,14 @@ std::uint64_t Accounting::round_up(std::uint64_t seq) const noexcept {
 }
 
 std::optional<std::uint64_t> Accounting::expected(std::uint32_t cpu) const noexcept {
-    if (!cpus_[cpu].begun) return std::nullopt;
-    return cpus_[cpu].next;
+    const auto& c = cpus_[cpu];
+    if (!c.begun) return std::nullopt;
+    return c.next + c.explained * std::max<std::uint64_t>(step_, 1);
+}
+
+std::uint64_t Accounting::untold_before(std::uint32_t cpu, std::uint64_t seq) const noexcept {
+    const auto from = expected(cpu);
+    return from && seq > *from ? records_in(*from, seq - 1) : 0;
 }
 
 void Accounting::report(std::uint32_t cpu, StreamLedgerEntry& entry) const {

@@ -46,9 +46,11 @@ class Accounting {
     /// protocol. Reads each record's head once and never past the chunk.
     [[nodiscard]] Result<Scan> scan(Chunk chunk, const ScanLimits& limits);
 
-    /// The sequence number that the next record of this CPU has if nothing is lost; nothing
-    /// before the first.
+    /// The sequence number that the next record of this CPU has if nothing more is lost than
+    /// was told; nothing before the first.
     [[nodiscard]] std::optional<std::uint64_t> expected(std::uint32_t cpu) const noexcept;
+    /// Records of that CPU before @p seq that neither came nor were told lost. 0 before the first.
+    [[nodiscard]] std::uint64_t untold_before(std::uint32_t cpu, std::uint64_t seq) const noexcept;
     /// Records of the channel with seq first to last, if it takes them all.
     [[nodiscard]] std::uint64_t records_in(std::uint64_t first, std::uint64_t last) const noexcept {
         return (last - first) / std::max<std::uint64_t>(step_, 1) + 1;

@@ -134,7 +134,9 @@ Result<StreamBackend::Flow> NetlinkStream::collect() {
         } else if (*received == Received::some) {
             came = true;
         } else {
-            // Which records these were shows in the position of the next message.
+            // Which records these were shows in the position of the next message. If they were
+            // notices only, it shows in a seq; and the next message may have been queued before.
+            overrun_ = true;
             end_ = End::unsure;
         }
     }
@@ -175,16 +177,14 @@ Result<void> NetlinkStream::samples(const Attrs& attrs) {
 // What is missing between the last record and the first of these. Beside the records that the
 // socket lost, counted exactly, there may be notices of losses among what it lost.
 Result<void> NetlinkStream::gap_before(std::uint32_t cpu, std::uint64_t lost, Chunk records) {
-    const auto expected = accounting().expected(cpu);
-    if (lost == 0 && end_ == End::untroubled) return {};
+    if (lost == 0 && !overrun_) return {};
     if (records.size() < wire::head_bytes) return {};
     // Of a sample the seq, of a loss the first seq: at the same place.
     const auto first = wire::load<std::uint64_t>(records.data(), 8);
-    const auto from = expected.value_or(first >= lost ? first - lost : 0);
-    if (first <= from) {
-        if (lost == 0) return {};
+    if (lost == 0 && accounting().untold_before(cpu, first) == 0) return {};
+    const auto from = accounting().expected(cpu).value_or(first >= lost ? first - lost : 0);
+    if (first <= from)
         return fail_data(task(), fmt::format("{} records lost where none can be missing", lost));
-    }
     return add_gap(cpu, from, first - 1, lost, LostReason::socket_overrun);
 }
 

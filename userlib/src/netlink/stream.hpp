@@ -52,6 +52,7 @@ class NetlinkStream final : public StreamBackend, private Receiver {
     Positions positions_;
     std::deque<statchan_lost> gaps_;  // records of our own in the batch; addresses stay
     std::optional<Error> trouble_;    // found in a message that was being received
+    bool overrun_ = false;            // the socket has lost something, once
     // After an overrun the end-of-stream message itself may be what was lost.
     enum class End { untroubled, unsure, suspected, told, reached } end_ = End::untroubled;
 };

@@ -125,8 +125,13 @@ int NlSocket::on_error(sockaddr_nl*, nlmsgerr* error, void* self) {
     // libnl hands over the payload; its header lies before it.
     const auto* header =
         reinterpret_cast<const nlmsghdr*>(reinterpret_cast<const std::byte*>(error) - NLMSG_HDRLEN);
-    static_cast<NlSocket*>(self)->receiver_->on_verdict(parse_verdict(*header));
-    return NL_SKIP;  // at NL_STOP libnl would fail with the verdict, which is told already
+    static_cast<NlSocket*>(self)->tell_verdict(*header);
+    return NL_STOP;
+}
+
+void NlSocket::tell_verdict(const nlmsghdr& header) {
+    told_verdict_ = true;
+    receiver_->on_verdict(parse_verdict(header));
 }
 
 Result<Received> NlSocket::receive(Receiver& receiver) {
