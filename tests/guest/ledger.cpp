@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+//
+// Guarantee 2. produced = received + in flight + lost[reason], exactly, per CPU; what a transport
+// can not know reads "unavailable", never 0.
+#include "support/reader.hpp"
+#include "support/synth.hpp"
+#include "support/transport.hpp"
+
+using namespace lab;
+using statchan::LostReason;
+
+class Ledger : public OverTransport {
+  protected:
+    static statchan::StreamLedgerEntry total(const statchan::Stream& stream) {
+        const auto ledger = stream.ledger();
+        EXPECT_OK(ledger);
+        return ledger ? ledger->total() : statchan::StreamLedgerEntry{};
+    }
+};
+OVER_TRANSPORTS_WITH(Ledger, statchan::Capability::samples);
+
+TEST_P(Ledger, CountsWhatArrived) {
+    Synth synth{"size=64 cpus=2"};
+    auto stream = client.subscribe(synth.name());
+    ASSERT_OK(stream);
+    Reader reader{*stream};
+    synth.emit(500);
+    ASSERT_TRUE(reader.records(1000));
+    expect_books_close(*stream);
+    const auto ledger = stream->ledger();
+    ASSERT_OK(ledger);
+    ASSERT_EQ(ledger->cpus.size(), client.version()->nr_cpus);
+    for (const unsigned cpu : {0U, 1U}) {
+        const auto& entry = ledger->cpus.at(cpu);
+        EXPECT_EQ(entry.cpu, cpu);
+        EXPECT_EQ(entry.produced, 500U);
+        EXPECT_EQ(entry.accepted, 500U);
+        EXPECT_EQ(entry.filtered, 0U);
+        EXPECT_EQ(entry.truncated, 0U);
+        EXPECT_EQ(entry.bytes, 500U * (48 + 64));
+        EXPECT_EQ(entry.received, 500U);
+        EXPECT_EQ(entry.gaps, 0U);
+    }
+    EXPECT_FALSE(ledger->end_of_stream);
+}
+
+// Twice as fast as anyone reads: two CPUs without pause into a small buffer.
+TEST_P(Ledger, ClosesUnderOverload) {
+    Synth synth{"size=200 cpus=2 mode=back-to-back context=softirq count=30000"};
+    auto stream = client.subscribe(synth.name(),
+                                   {.buffer_size = 16384, .subbufs = 2, .receive_buffer = 32768});
+    ASSERT_OK(stream);
+    Reader reader{*stream};
+    reader.expect_from(0);
+    synth.set("run=1");
+    const auto offered = [&] { return synth.info().emitted; };
+    EXPECT_TRUE(reader.until([&] { return offered() >= 60'000; }));
+    synth.set("run=0");
+    ASSERT_EQ(offered(), 60'000U);
+    ASSERT_TRUE(settle(reader, synth));
+    EXPECT_EQ(reader.accounted(), offered());
+    EXPECT_EQ(total(*stream).produced, offered());
+    EXPECT_GT(reader.lost(), 0U) << "no overload: the test shows nothing";
+    expect_books_close(*stream);
+}
+
+TEST_P(Ledger, CountsReasonsLikeTheGaps) {
+    Synth synth{"size=64"};
+    auto stream =
+        client.subscribe(synth.name(), {.buffer_size = 4096, .subbufs = 2, .receive_buffer = 4096});
+    ASSERT_OK(stream);
+    Reader reader{*stream};
+    synth.emit(3000);
+    ASSERT_TRUE(settle(reader, synth));
+    const auto sum = total(*stream);
+    std::array<std::uint64_t, statchan::lost_reasons> told{};
+    for (const auto& gap : reader.gaps()) {
+        ASSERT_LT(static_cast<std::size_t>(gap.reason), told.size());
+        told.at(static_cast<std::size_t>(gap.reason)) += gap.count;
+    }
+    EXPECT_EQ(sum.gaps, reader.gaps().size());
+    EXPECT_EQ(sum.gap_records, told);
+    for (std::size_t reason = 0; reason < told.size(); ++reason) {
+        const auto kernel = sum.lost.at(reason);
+        SCOPED_TRACE(to_string(static_cast<LostReason>(reason)));
+        if (!kernel) continue;
+        // A socket may lose the message that told of a loss.
+        EXPECT_LE(told.at(reason), *kernel);
+        if (!is_netlink()) {
+            EXPECT_EQ(told.at(reason), *kernel);
+        }
+    }
+}
+
+TEST_P(Ledger, CountsTruncatedRecords) {
+    Synth synth{"size=100"};
+    auto stream = client.subscribe(synth.name(), {.snaplen = 99});
+    ASSERT_OK(stream);
+    Reader reader{*stream};
+    synth.emit(40);
+    ASSERT_TRUE(reader.records(40));
+    synth.emit(10, "size=99");
+    ASSERT_TRUE(reader.records(50));
+    EXPECT_EQ(total(*stream).truncated, 40U);
+}
+
+TEST_P(Ledger, CountsWhatTheChannelLeftOut) {
+    Synth synth{"size=8"};
+    auto all = client.subscribe(synth.name(), {.rate = 1});
+    ASSERT_OK(all);
+    auto other = open_client(transport());
+    auto fifth = other.subscribe(synth.name(), {.rate = 5});
+    ASSERT_OK(fifth);
+    Reader reader{*fifth, 5};
+    Reader whole{*all};
+    synth.emit(1000);
+    ASSERT_TRUE(reader.records(200));
+    ASSERT_TRUE(whole.records(1000));
+    const auto sum = total(*fifth);
+    EXPECT_EQ(sum.produced, 1000U);
+    EXPECT_EQ(sum.accepted, 200U);
+    EXPECT_EQ(sum.filtered, 800U);
+    expect_books_close(*fifth);
+    expect_books_close(*all);
+}
+
+TEST_P(Ledger, CanBeReadByAnyone) {
+    Synth synth{"size=64"};
+    auto stream = client.subscribe(synth.name());
+    ASSERT_OK(stream);
+    Reader reader{*stream};
+    synth.emit(77);
+    ASSERT_TRUE(reader.records(77));
+    for (const auto& other : all_transports()) {
+        SCOPED_TRACE("asked over " + other);
+        const auto entries = open_client(other).ledger(stream->channel());
+        ASSERT_OK(entries);
+        ASSERT_FALSE(entries->empty());
+        EXPECT_EQ(entries->front().produced, 77U);
+        EXPECT_EQ(entries->front().accepted, 77U);
+        EXPECT_TRUE(entries->front().adds_up());
+    }
+}
+
+TEST_P(Ledger, IsAnErrorForNoChannel) {
+    const auto entries = client.ledger(4'000'000);
+    ASSERT_FALSE(entries.has_value());
+    EXPECT_NE(entries.error().message().find("4000000"), std::string::npos)
+        << entries.error().message();
+}
+
+TEST_P(Ledger, IsThereAfterTheEndOfTheStream) {
+    Synth synth{"size=64"};
+    auto stream = client.subscribe(synth.name());
+    ASSERT_OK(stream);
+    Reader reader{*stream};
+    synth.emit(50);
+    synth.remove();
+    ASSERT_TRUE(reader.to_the_end());
+    const auto ledger = stream->ledger();
+    ASSERT_OK(ledger);
+    EXPECT_TRUE(ledger->end_of_stream);
+    EXPECT_EQ(ledger->total().received, 50U);
+    expect_books_close(*stream);
+}
+
+// Who does not know says so. The kernel knows what ioctl copied; it can not know what a program
+// read in mapped memory, nor what a socket lost.
+TEST_P(Ledger, SaysUnavailableInsteadOfZero) {
+    Synth synth{"size=8"};
+    auto stream = client.subscribe(synth.name());
+    ASSERT_OK(stream);
+    Reader reader{*stream};
+    synth.emit(20);
+    ASSERT_TRUE(reader.records(20));
+    const auto entries = client.ledger(stream->channel());
+    ASSERT_OK(entries);
+    const auto& entry = entries->front();
+    const auto overrun = entry.lost.at(static_cast<std::size_t>(LostReason::socket_overrun));
+    if (transport() == "ioctl") {
+        EXPECT_EQ(entry.consumed, 20U);
+    } else {
+        EXPECT_EQ(entry.consumed, std::nullopt);
+    }
+    if (is_netlink()) {
+        EXPECT_EQ(overrun, std::nullopt);
+    } else {
+        EXPECT_EQ(overrun, 0U);
+    }
+}

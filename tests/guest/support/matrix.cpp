@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#include "matrix.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "transport.hpp"
+
+namespace lab {
+namespace {
+
+constexpr const char* no_transport = "any";
+
+// "RecordsCountUp/netlink_nl": the parameter is the column.
+std::string column_of(const testing::TestInfo& test) {
+    const std::string name = test.name();
+    const auto slash = name.rfind('/');
+    if (test.value_param() == nullptr || slash == std::string::npos) return no_transport;
+    return name.substr(slash + 1);
+}
+
+std::vector<std::string> columns() {
+    auto names = all_transports();
+    for (auto& name : names) std::replace(name.begin(), name.end(), '-', '_');
+    names.emplace_back(no_transport);
+    return names;
+}
+
+}  // namespace
+
+void GuaranteeMatrix::OnTestEnd(const testing::TestInfo& test) {
+    const std::string suite = test.test_suite_name();
+    if (cells_.find(suite) == cells_.end()) suites_.push_back(suite);
+    auto& cell = cells_[suite][column_of(test)];
+    if (test.result()->Skipped())
+        ++cell.skipped;
+    else if (test.result()->Passed())
+        ++cell.passed;
+    else
+        ++cell.failed;
+}
+
+std::string GuaranteeMatrix::text(const Cell& cell) {
+    if (cell.failed != 0) return std::to_string(cell.failed) + " FAILED";
+    if (cell.skipped != 0) return std::to_string(cell.skipped) + " skipped";
+    return std::to_string(cell.passed) + " ok";
+}
+
+void GuaranteeMatrix::OnTestIterationEnd(const testing::UnitTest&, int) {
+    std::printf("\n%-22s", "guarantee");
+    for (const auto& column : columns()) std::printf("%12s", column.c_str());
+    std::printf("\n");
+    for (const auto& suite : suites_) {
+        std::printf("%-22s", suite.c_str());
+        for (const auto& column : columns()) {
+            const auto& row = cells_[suite];
+            const auto it = row.find(column);
+            std::printf("%12s", it == row.end() ? "-" : text(it->second).c_str());
+        }
+        std::printf("\n");
+    }
+    std::printf(
+        "any: one test for all transports together. -: the transport has no such thing, "
+        "and Capabilities checks that it says so.\n\n");
+    std::fflush(stdout);
+}
+
+}  // namespace lab
