@@ -192,7 +192,7 @@ std::string describe(const ChannelConfig& effective, const ChannelConfig& reques
         const auto now = setting.cell(effective);
         const auto asked = setting.cell(requested);
         if (is_default(now) && is_default(asked)) continue;
-        if (!text.empty()) text += ", ";
+        if (!text.empty()) text += setting.phrase.starts_with("or ") ? " " : ", ";
         text += fmt::format(fmt::runtime(setting.phrase), now.text);
         if (!is_default(asked) && asked.json != now.json) {
             text += fmt::format(" (asked for {})", asked.text);

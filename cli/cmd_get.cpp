@@ -66,6 +66,10 @@ Result<void> run_get(Context& context, const GetOptions& options) {
         print_json_with_rows<CounterRow>(context.out, to_json(head), "counters", columns, rows);
     } else {
         context.out.print("{}\n", describe(head));
+        if (rows.empty()) {
+            context.out.print("all {} counters are 0\n", selected->size());
+            return {};
+        }
         print_rows<CounterRow>(context.out, false, columns, rows);
     }
     return {};

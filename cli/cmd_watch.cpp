@@ -227,7 +227,8 @@ void set_up_watch(CLI::App& app, Context& context) {
     auto options = std::make_shared<WatchOptions>();
     add_source(app, options->source);
     add_filter_options(app, options->filter);
-    add_duration(app, "-i,--interval", options->interval, "time between snapshots (1s)");
+    add_parsed<nanoseconds>(app, "-i,--interval", options->interval, parse_interval, "TIME",
+                            "time between snapshots (1s)");
     add_count(app, "-c,--count", options->count, "end after N intervals");
     app.add_flag("-a,--all", options->all, "also counters that do not change");
     app.add_flag("--live", options->live,

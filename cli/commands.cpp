@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <memory>
 #include <string>
 
 #include "command.hpp"
@@ -11,7 +12,7 @@ namespace statctl {
 namespace {
 
 constexpr std::array table{
-    Command{"transports", "what each way out of the kernel can do",
+    Command{"transports", "list the transports and what each can do",
             "statctl transports\n"
             "statctl -j transports",
             set_up_transports},
@@ -51,11 +52,30 @@ constexpr std::array table{
             set_up_ledger},
 };
 
+// One empty line between groups of options, where CLI11 has two.
+class HelpFormat : public CLI::Formatter {
+  public:
+    HelpFormat() {
+        column_width(34);
+        label("Positionals", "Arguments");
+        label("OPTIONS", "options");
+        label("SUBCOMMAND", "COMMAND");
+        label("REQUIRED", "");
+    }
+    std::string make_help(const CLI::App* app, std::string name,
+                          CLI::AppFormatMode mode) const override {
+        auto text = CLI::Formatter::make_help(app, std::move(name), mode);
+        for (auto at = text.find("\n\n\n"); at != std::string::npos; at = text.find("\n\n\n")) {
+            text.erase(at, 1);
+        }
+        return text;
+    }
+};
+
 void add_common(CLI::App& app, Context& context) {
     app.set_help_flag("-h,--help", "this text");
     app.add_option("-t,--transport", context.transport,
-                   "way out of the kernel, see `statctl transports`; else $STATCHAN_TRANSPORT, "
-                   "else mmap")
+                   "how to reach the kernel: statctl transports ($STATCHAN_TRANSPORT, or mmap)")
         ->type_name("NAME");
     app.add_flag("-j,--json", context.json, "JSON; streams print an object per line");
 }
@@ -66,6 +86,7 @@ std::span<const Command> commands() { return table; }
 
 CLI::App& add_command(CLI::App& parent, Context& context, const Command& command) {
     auto& app = *parent.add_subcommand(std::string{command.name}, std::string{command.summary});
+    app.group("Commands");
     command.set_up(app, context);
     add_common(app, context);
     if (!command.examples.empty()) {
@@ -81,15 +102,10 @@ CLI::App& add_command(CLI::App& parent, Context& context, const Command& command
 }
 
 void set_up_program(CLI::App& program, Context& context) {
-    auto& format = *program.get_formatter();
-    format.column_width(34);
-    format.label("Positionals", "Arguments");
-    format.label("OPTIONS", "options");
-    format.label("SUBCOMMAND", "COMMAND");
-    format.label("Subcommands", "Commands");
-    format.label("REQUIRED", "");
+    program.formatter(std::make_shared<HelpFormat>());
     add_common(program, context);
-    program.set_version_flag("-V,--version", "statctl " + std::string{statchan::library_version()});
+    program.set_version_flag("-V,--version", "statctl " + std::string{statchan::library_version()},
+                             "which statctl this is");
     program.footer(
         "Exit status: 0 done, 1 the operation failed, 2 bad usage.\n"
         "`statctl COMMAND --help` tells more about a command.");

@@ -41,7 +41,10 @@ int usage_error(const CLI::App& program, const CLI::ParseError& error) {
         app = app->get_subcommands().front();
         command += " " + app->get_name();
     }
-    complain(fmt::format("{}; see {} --help", error.what(), command));
+    const bool bare = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr &&
+                      std::string_view{error.what()}.find("subcommand") != std::string_view::npos;
+    complain(
+        fmt::format("{}; see {} --help", bare ? "a command is required" : error.what(), command));
     return bad_usage;
 }
 

@@ -45,7 +45,7 @@ inline CLI::Option* add_count(CLI::App& app, const std::string& names, std::uint
 
 /// The source that a command is about.
 inline CLI::Option* add_source(CLI::App& app, std::string& value) {
-    return app.add_option("SOURCE", value, "name of a source, see `statctl sources`")
+    return app.add_option("SOURCE", value, "name of a source: statctl sources")
         ->required()
         ->type_name("");
 }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <chrono>
+#include <utility>
 
 #include "units.hpp"
 
@@ -70,10 +71,15 @@ Result<std::vector<statchan::CounterRef>> CounterFilter::select(const statchan::
                                                                 std::string_view source) const {
     auto counters = schema.select(group + "/" + instance + "/" + field);
     if (!counters.empty()) return counters;
-    return failure(
-        statchan::errc::no_such_counter, fmt::format("select counters of '{}'", source),
-        fmt::format("no group '{}' with an instance '{}' and a field '{}'", group, instance, field),
-        fmt::format("groups: {}; see statctl schema {}", names_of(schema.groups()), source));
+    std::string wanted;
+    for (const auto& [name, glob] :
+         {std::pair{"--group", &group}, {"--instance", &instance}, {"--field", &field}}) {
+        if (*glob != "*") wanted += fmt::format(" {} '{}'", name, *glob);
+    }
+    return failure(statchan::errc::no_such_counter, fmt::format("select counters of '{}'", source),
+                   "no counter matches" + wanted,
+                   fmt::format("there are groups {}; see statctl schema {}",
+                               names_of(schema.groups()), source));
 }
 
 std::string describe(const SnapshotHead& head) {

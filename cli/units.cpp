@@ -76,6 +76,14 @@ Parsed<nanoseconds> parse_duration(std::string_view text) {
     return nanoseconds{std::llround(*value)};
 }
 
+Parsed<nanoseconds> parse_interval(std::string_view text) {
+    auto value = parse_duration(text);
+    if (value && value->count() == 0) {
+        return tl::unexpected(fmt::format("'{}' is no interval; it must be more than 0", text));
+    }
+    return value;
+}
+
 Parsed<nanoseconds> parse_timeout(std::string_view text) {
     if (text == "never") return statchan::never;
     return parse_duration(text).map_error(
@@ -101,7 +109,7 @@ Parsed<std::uint64_t> parse_size(std::string_view text) {
         return tl::unexpected(fmt::format("a size of 0 holds nothing; {}", way_out));
     }
     // Above 2^53 a double no longer holds every number; no buffer is near that.
-    if (*value > 9007199254740992.0) {
+    if (*value >= 9007199254740992.0) {
         return tl::unexpected(fmt::format("'{}' is too large; {}", text, way_out));
     }
     return static_cast<std::uint64_t>(*value);

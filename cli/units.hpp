@@ -20,6 +20,8 @@ using Parsed = tl::expected<T, std::string>;
 
 /// "10ms", "1.5s", "500us", "2m"; "0" needs no unit.
 [[nodiscard]] Parsed<nanoseconds> parse_duration(std::string_view text);
+/// parse_duration(), but not 0.
+[[nodiscard]] Parsed<nanoseconds> parse_interval(std::string_view text);
 /// parse_duration(), or "never", which is statchan::never.
 [[nodiscard]] Parsed<nanoseconds> parse_timeout(std::string_view text);
 /// "10", "0.5": seconds; or parse_duration(). Not 0.
