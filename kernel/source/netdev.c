@@ -259,7 +259,7 @@ static int nd_attach(struct nd *nd, struct net *net, const char *name,
 	int ret;
 
 	if (!dev)
-		return statchan_err(err, -ENODEV, "no interface '%s' in this namespace: see ip link",
+		return statchan_err(err, -ENODEV, "no interface '%s' in this network namespace",
 				    name);
 	/* another name would not be told of by NETDEV_CHANGENAME */
 	if (strcmp(dev->name, name))
