@@ -4,16 +4,31 @@
 #include <fmt/format.h>
 #include <linux/statchan.h>
 
+#include <array>
+#include <cstring>
 #include <utility>
 
-#include "abi.hpp"
+#include "shared.hpp"
 
 namespace statchan::detail {
+namespace {
+
+// Each word once: somebody may be writing.
+statchan_snapshot load_head(const std::byte* image) noexcept {
+    std::array<std::uint64_t, sizeof(statchan_snapshot) / 8> words;
+    for (std::size_t i = 0; i < words.size(); ++i)
+        words[i] = load_relaxed<std::uint64_t>(image + 8 * i);
+    statchan_snapshot head;
+    std::memcpy(&head, words.data(), sizeof head);
+    return head;
+}
+
+}  // namespace
 
 Result<ImageHead> read_image(std::span<const std::byte> image, Task task) {
     if (image.size() < sizeof(statchan_snapshot))
         return fail_data(task, fmt::format("{} bytes are too few for a snapshot", image.size()));
-    const auto head = copy_struct<statchan_snapshot>(image.first(sizeof(statchan_snapshot)));
+    const auto head = load_head(image.data());
     if (head.magic != STATCHAN_SNAPSHOT_MAGIC)
         return fail_data(task, fmt::format("magic of the snapshot is {:#x}", head.magic));
     if (head.head_len < sizeof head || head.head_len > image.size() || head.head_len % 8 != 0)

@@ -70,6 +70,9 @@ class StreamBackend {
     /// bytes those are. The chunk must stay until give_back().
     [[nodiscard]] Result<std::size_t> add_chunk(Chunk chunk, const ScanLimits& limits = {});
 
+    /// There is something in the batch.
+    [[nodiscard]] bool collected() const noexcept { return samples_ + gaps_ != 0; }
+
     [[nodiscard]] const Accounting& accounting() const noexcept { return accounting_; }
     [[nodiscard]] std::size_t batch_bytes() const noexcept {
         return identity_.effective.batch_bytes;

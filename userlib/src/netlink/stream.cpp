@@ -144,7 +144,7 @@ Result<StreamBackend::Flow> NetlinkStream::collect() {
         if (auto looked = look_for_end(); !looked) trouble_ = std::move(looked.error());
     if (!trouble_ && end_ == End::told)
         if (auto finished = finish(); !finished) trouble_ = std::move(finished.error());
-    if (trouble_ && !came) return Fail{*std::exchange(trouble_, std::nullopt)};
+    if (trouble_ && !collected()) return Fail{*std::exchange(trouble_, std::nullopt)};
     return end_ == End::reached ? Flow::ended : Flow::open;
 }
 

@@ -4,10 +4,12 @@
 // per CPU; what is cut at the end of a read waits there for the next.
 #include <fcntl.h>
 #include <linux/statchan.h>
+#include <sys/mount.h>
 
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,6 +19,27 @@
 
 namespace statchan::detail {
 namespace {
+
+constexpr std::string_view debugfs = "/sys/kernel/debug/";
+
+// debugfs, mounted where only this descriptor sees it: under `ip netns exec`, which mounts its own
+// /sys, and in containers, the usual place is empty.
+Fd mount_debugfs() {
+    const Fd context{::fsopen("debugfs", FSOPEN_CLOEXEC)};
+    if (!context) return {};
+    if (::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) return {};
+    return Fd{::fsmount(context.get(), FSMOUNT_CLOEXEC, 0)};
+}
+
+// The folder that the kernel named; errno tells why there is none.
+Fd open_folder(const std::string& path) {
+    constexpr int flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+    Fd folder{::open(path.c_str(), flags)};
+    if (folder || errno != ENOENT || !path.starts_with(debugfs)) return folder;
+    const Fd mounted = mount_debugfs();
+    if (!mounted) return {};
+    return Fd{::openat(mounted.get(), path.c_str() + debugfs.size(), flags)};
+}
 
 // One CPU's file and what was read from it.
 struct RelayFile {
@@ -41,6 +64,7 @@ class RelayStream final : public DeviceStream {
 
   private:
     [[nodiscard]] Result<void> open_files();
+    [[nodiscard]] static Result<void> no_files(int reason, const std::string& path);
     [[nodiscard]] Result<bool> fill(RelayFile& file);
     [[nodiscard]] Result<bool> fill_all();
     [[nodiscard]] Result<bool> ended() const;
@@ -60,22 +84,24 @@ Result<std::unique_ptr<StreamBackend>> RelayStream::make(const SourceRef& source
 }
 
 Result<void> RelayStream::open_files() {
-    const std::string folder{text(answer().path)};
+    const std::string path{text(answer().path)};
+    const Fd folder = open_folder(path);
+    if (!folder) return no_files(errno, path);
     for (std::uint32_t cpu = 0; cpu < answer().nr_cpus; ++cpu) {
-        const auto path = folder + "/cpu" + std::to_string(cpu);
-        Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+        const auto name = "cpu" + std::to_string(cpu);
+        Fd fd{::openat(folder.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
         // A CPU that is offline has no file.
         if (!fd && errno == ENOENT) continue;
-        if (!fd) {
-            auto failure = fail_errno(errno, {"open", path});
-            failure.value().way_out = "relay files are in debugfs, for root only: run as root";
-            return failure;
-        }
+        if (!fd) return no_files(errno, path + "/" + name);
         files_.push_back({cpu, std::move(fd), Buffer{batch_bytes()}});
     }
     if (!files_.empty()) return {};
-    auto failure = fail_errno(ENOENT, {"open the relay files in", folder});
-    failure.value().way_out = "mount debugfs: mount -t debugfs none /sys/kernel/debug";
+    return no_files(ENOENT, path + "/cpu*");
+}
+
+Result<void> RelayStream::no_files(int reason, const std::string& path) {
+    auto failure = fail_errno(reason, {"open", path});
+    failure.value().way_out = "relay files are in debugfs, for root only: run as root";
     return failure;
 }
 
