@@ -63,7 +63,8 @@ Result<void> run_get(Context& context, const GetOptions& options) {
         if (value != 0 || !options.nonzero) rows.push_back({ref, value});
     }
     if (context.json) {
-        print_json_with_rows<CounterRow>(context.out, to_json(head), "counters", columns, rows);
+        print_json_with_rows<CounterRow>(context.out, to_json(head), "counters", columns, rows,
+                                         row_per_line);
     } else {
         context.out.print("{}\n", describe(head));
         if (rows.empty()) {

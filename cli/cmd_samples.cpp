@@ -10,6 +10,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <thread>
 
 #include "channel_text.hpp"
 #include "command.hpp"
@@ -178,14 +179,25 @@ void print_account(Out& out, bool json, const SamplesOptions& options,
     out.print("{}\n", dump(account));
 }
 
+// Streams also end when an interface goes down, which it does shortly before it is deleted: only
+// a source that is still there after a moment was not on its way out.
+bool source_stays(const statchan::Client& client, const std::string& source) {
+    const auto deadline = steady_clock::now() + std::chrono::milliseconds{300};
+    while (client.source(source)) {
+        if (steady_clock::now() > deadline) return true;
+        std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    }
+    return false;
+}
+
 // The stream ended by itself: say why, and whether that was too early.
 Result<void> explain_end(const statchan::Client& client, const SamplesOptions& options,
                          std::uint64_t shown) {
-    const bool exists = client.source(options.source).has_value();
-    const std::string reason =
-        exists ? "end of stream: its interface went down" : "end of stream: source is gone";
+    const std::string reason = source_stays(client, options.source)
+                                   ? "end of stream: its interface went down"
+                                   : "end of stream: source is gone";
     const auto doing = fmt::format("read samples of '{}'", options.source);
-    if (options.count == 0) {
+    if (options.count == 0 || shown >= options.count) {
         fmt::print(stderr, "statctl: {}: {}\n", doing, reason);
         return {};
     }
@@ -247,9 +259,6 @@ void add_channel_options(CLI::App& app, statchan::ChannelConfig& config) {
                                 "or when a record has waited so long; or never (10ms)"),
         add_size(app, "--buffer", config.buffer_size, "buffer per CPU (1M)"),
         add("--subbufs", config.subbufs, "relay: sub-buffers per CPU (8)"),
-        app.add_flag(
-            "--overwrite", [&config](std::int64_t) { config.mode = statchan::Mode::overwrite; },
-            "lose the oldest records of a full buffer, not the newest"),
         add_size(app, "--batch", config.batch_bytes, "bytes read at once (256K)"),
         add_size(app, "--receive-buffer", config.receive_buffer, "netlink: socket buffer (8M)"),
     };

@@ -40,7 +40,7 @@ Result<void> run_schema(Context& context, const std::string& source) {
     const auto hash = format_hash((*schema)->hash());
     if (context.json) {
         const Json head{{"source", source}, {"hash", hash}, {"counters", (*schema)->counters()}};
-        print_json_with_rows<FieldRow>(context.out, head, "fields", columns, rows);
+        print_json_with_rows<FieldRow>(context.out, head, "fields", columns, rows, row_per_line);
     } else {
         context.out.print("{}: {} counters, schema {}\n", source, (*schema)->counters(), hash);
         print_rows<FieldRow>(context.out, false, columns, rows);

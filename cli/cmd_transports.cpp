@@ -41,7 +41,7 @@ constexpr std::array<Column<TransportRow>, 11> columns{{
     {"events", Align::left, can<Capability::events>},
     {"multicast", Align::left, can<Capability::multicast>},
     {"zero_copy", Align::left, can<Capability::zerocopy>},
-    {"overwrite", Align::left, can<Capability::overwrite>},
+    {"overwrite", Align::left, can<Capability::overwrite>, For::programs},
     {"plain_files", Align::left, can<Capability::files>},
 }};
 

@@ -155,7 +155,7 @@ void Watcher::show(const statchan::Snapshot& before, const statchan::Snapshot& n
         Json object{{"unix_ns", clock_.unix_ns(now.info().end)}};
         object.update(to_json(head));
         object["interval_ns"] = (now.info().end - before.info().end).count();
-        print_json_with_rows<RateRow>(out, object, "counters", columns, shown);
+        print_json_with_rows<RateRow>(out, object, "counters", columns, shown, all_in_one_line);
         return;
     }
     const auto title = fmt::format("{} {}", clock_.time_of_day(now.info().end), describe(head));

@@ -41,14 +41,20 @@ struct SnapshotHead {
 /// "a65c5d1e..." as 16 digits.
 [[nodiscard]] std::string format_hash(std::uint64_t hash);
 
+/// What goes between rows of JSON: a list that is read once may have lines, a stream has one
+/// object per line.
+inline constexpr std::string_view row_per_line = ",\n";
+inline constexpr std::string_view all_in_one_line = ",";
+
 /// Prints @p head with one more key, which holds @p rows: {"source": ..., "counters": [...]}.
 template <class Row>
 void print_json_with_rows(Out& out, const Json& head, std::string_view key,
-                          std::span<const Column<Row>> columns, std::span<const Row> rows) {
+                          std::span<const Column<Row>> columns, std::span<const Row> rows,
+                          std::string_view between) {
     auto text = dump(head);
     text.pop_back();
     out.print("{}{}\"{}\":", text, head.empty() ? "" : ",", key);
-    print_json_rows(out, columns, rows);
+    print_json_rows(out, columns, rows, between);
     out.write("}\n");
 }
 

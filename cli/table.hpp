@@ -117,13 +117,14 @@ template <class Row>
     return table;
 }
 
-/// Prints rows as "[{...},\n{...}]" without building the whole first: there may be millions.
+/// Prints rows as "[{...},{...}]" without building the whole first: there may be millions.
 template <class Row>
-void print_json_rows(Out& out, std::span<const Column<Row>> columns, std::span<const Row> rows) {
-    const char* separator = "[";
+void print_json_rows(Out& out, std::span<const Column<Row>> columns, std::span<const Row> rows,
+                     std::string_view between = ",\n") {
+    std::string_view separator = "[";
     for (const auto& row : rows) {
         out.print("{}{}", separator, dump(to_json(columns, row)));
-        separator = ",\n";
+        separator = between;
     }
     out.write(rows.empty() ? "[]" : "]");
 }
