@@ -130,7 +130,7 @@ struct statchan_source *statchan_source_find(struct net *net, u32 id,
 struct statchan_source *statchan_source_after(struct net *net, u32 id);
 struct statchan_source *statchan_source_of_kind(const struct statchan_kind *kind,
 						struct net *net);
-struct statchan_source *statchan_source_made(const struct statchan_source *made);
+struct statchan_source *statchan_source_made(u32 id);
 void statchan_source_put(struct statchan_source *src);
 void statchan_source_counts(struct statchan_source *src, u64 *observed,
 			    u64 *emitted);

@@ -103,16 +103,15 @@ void statchan_kind_net_exit(struct net *net)
 	mutex_unlock(&statchan_kinds_lock);
 }
 
-void statchan_kind_gone(struct statchan_source *src)
+void statchan_kind_gone(u32 id)
 {
-	struct statchan_source *found;
+	struct statchan_source *src;
 
 	mutex_lock(&statchan_kinds_lock);
-	/* @src is compared, not followed, until the registry confirms it */
-	found = statchan_source_made(src);
-	if (found) {
-		kind_destroy(found);
-		statchan_source_put(found);
+	src = statchan_source_made(id);
+	if (src) {
+		kind_destroy(src);
+		statchan_source_put(src);
 	}
 	mutex_unlock(&statchan_kinds_lock);
 }
@@ -314,7 +313,11 @@ int statchan_kind_add_source(struct net *net, const char *kind_name,
 	mutex_lock(&statchan_kinds_lock);
 	kind = kind_find(kind_name);
 	if (!kind) {
-		/* as rtnl does for link kinds; the module registers itself */
+		/*
+		 * As rtnl does for link kinds; the module registers itself. It
+		 * must not register a generic netlink family: our caller may
+		 * hold that lock.
+		 */
 		mutex_unlock(&statchan_kinds_lock);
 		request_module("statchan-kind-%s", kind_name);
 		mutex_lock(&statchan_kinds_lock);

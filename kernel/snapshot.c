@@ -149,8 +149,12 @@ static struct statchan_snap *snap_take(struct statchan_source *src,
 	begin_ns = ktime_get_ns();
 	ret = src->ops->snapshot(src->priv, (u64 *)(image + 1), &flags);
 	if (ret) {
-		statchan_err(err, ret, "source '%s' could not read its counters: error %d",
-			     src->name, -ret);
+		if (ret == -ESTALE)
+			statchan_err(err, ret, "source '%s' now has other counters: delete it and add it anew",
+				     src->name);
+		else
+			statchan_err(err, ret, "source '%s' could not read its counters: error %d",
+				     src->name, -ret);
 		return ERR_PTR(ret);
 	}
 	*image = (struct statchan_snapshot){

@@ -144,16 +144,16 @@ struct statchan_source *statchan_source_of_kind(const struct statchan_kind *kind
 	return found;
 }
 
-/* Return: @made itself, counted, if it is still registered and made by a kind.
- * @made may dangle: it is only compared. statchan_kinds_lock held.
+/* Return: source @id, counted, if a kind made it and it is still registered.
+ * statchan_kinds_lock held.
  */
-struct statchan_source *statchan_source_made(const struct statchan_source *made)
+struct statchan_source *statchan_source_made(u32 id)
 {
 	struct statchan_source *src, *found = NULL;
 
 	mutex_lock(&statchan_registry_lock);
 	list_for_each_entry(src, &sources, node) {
-		if (src == made && src->kind) {
+		if (src->id == id && src->kind) {
 			found = src;
 			kref_get(&found->ref);
 			break;
@@ -227,6 +227,13 @@ statchan_source_register(struct net *net, const char *name,
 }
 EXPORT_SYMBOL_GPL(statchan_source_register);
 
+static void source_last_left(struct statchan_source *src)
+{
+	if (src->ops->listen)
+		src->ops->listen(src->priv, false, NULL);
+	static_branch_dec(&statchan_listening);
+}
+
 /* Take all channels off the emit path and end their streams. src->lock held. */
 static void source_end_channels(struct statchan_source *src)
 {
@@ -248,9 +255,7 @@ static void source_end_channels(struct statchan_source *src)
 		list_del_init(&ch->node);
 		statchan_channel_end(ch);
 	}
-	if (src->ops->listen)
-		src->ops->listen(src->priv, false);
-	static_branch_dec(&statchan_listening);
+	source_last_left(src);
 }
 
 void statchan_source_end_streams(struct statchan_source *src)
@@ -299,30 +304,42 @@ void statchan_source_event(struct statchan_source *src, u32 event,
 }
 EXPORT_SYMBOL_GPL(statchan_source_event);
 
+/* On return no emit uses the channel. src->lock held. */
+static void source_remove(struct statchan_source *src,
+			  struct statchan_channel *ch)
+{
+	ch->attached = false;
+	list_del_rcu(&ch->node);
+	WRITE_ONCE(src->listeners, src->listeners - 1);
+	synchronize_rcu();
+}
+
 /* Put a channel on the emit path. The channel holds the module of the source. */
 int statchan_source_attach(struct statchan_source *src,
 			   struct statchan_channel *ch, struct statchan_err *err)
 {
+	bool first = list_empty(&src->channels);
 	int ret = 0;
 
 	lockdep_assert_held(&src->lock);
 	if (src->gone)
 		return statchan_err(err, -ENODEV, "source '%s' is gone",
 				    src->name);
-	if (list_empty(&src->channels)) {
+	if (first)
 		static_branch_inc(&statchan_listening);
-		if (src->ops->listen)
-			ret = src->ops->listen(src->priv, true);
-		if (ret) {
-			static_branch_dec(&statchan_listening);
-			return statchan_err(err, ret, "source '%s' can't start to sample: error %d",
-					    src->name, -ret);
-		}
-	}
 	ch->attached = true;
 	list_add_tail_rcu(&ch->node, &src->channels);
 	WRITE_ONCE(src->listeners, src->listeners + 1);
-	return 0;
+	/* last, so that the channel sees the first packet of a generator */
+	if (!first || !src->ops->listen)
+		return 0;
+	statchan_err(err, 0, "source '%s' can't start to sample", src->name);
+	ret = src->ops->listen(src->priv, true, err);
+	if (ret) {
+		source_remove(src, ch);
+		static_branch_dec(&statchan_listening);
+	}
+	return ret;
 }
 
 /* Take a channel off the emit path. On return no emit uses it. */
@@ -331,15 +348,9 @@ void statchan_source_detach(struct statchan_source *src,
 {
 	mutex_lock(&src->lock);
 	if (ch->attached) {
-		ch->attached = false;
-		list_del_rcu(&ch->node);
-		WRITE_ONCE(src->listeners, src->listeners - 1);
-		synchronize_rcu();
-		if (list_empty(&src->channels)) {
-			if (src->ops->listen)
-				src->ops->listen(src->priv, false);
-			static_branch_dec(&statchan_listening);
-		}
+		source_remove(src, ch);
+		if (list_empty(&src->channels))
+			source_last_left(src);
 	}
 	mutex_unlock(&src->lock);
 }

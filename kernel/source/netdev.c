@@ -75,10 +75,11 @@ static void nd_destroy(struct statchan_source *src, void *priv)
 	kfree(nd);
 }
 
-static struct statchan_source *nd_next_gone(void)
+/* Return: its id, or 0 */
+static u32 nd_next_gone(void)
 {
-	struct statchan_source *src = NULL;
 	struct nd *nd;
+	u32 id = 0;
 
 	mutex_lock(&nd_lock);
 	list_for_each_entry(nd, &nd_list, node) {
@@ -86,20 +87,20 @@ static struct statchan_source *nd_next_gone(void)
 		if (nd->dev || !nd->src || nd->reaped)
 			continue;
 		nd->reaped = true;
-		src = nd->src;
+		id = statchan_source_id(nd->src);
 		break;
 	}
 	mutex_unlock(&nd_lock);
-	return src;
+	return id;
 }
 
 static void nd_reap(struct work_struct *work)
 {
-	struct statchan_source *src;
+	u32 id;
 
-	/* the core knows whether src has been destroyed in the meantime */
-	while ((src = nd_next_gone()))
-		statchan_kind_gone(src);
+	/* the core knows whether it has been destroyed in the meantime */
+	while ((id = nd_next_gone()))
+		statchan_kind_gone(id);
 }
 
 static DECLARE_WORK(nd_reap_work, nd_reap);
@@ -181,7 +182,7 @@ static int nd_snapshot(void *priv, u64 *values, u32 *flags)
 	return ret;
 }
 
-static int nd_listen(void *priv, bool on)
+static int nd_listen(void *priv, bool on, struct statchan_err *err)
 {
 	struct nd *nd = priv;
 	int ret;
@@ -189,8 +190,11 @@ static int nd_listen(void *priv, bool on)
 	mutex_lock(&nd_lock);
 	nd->listening = on;
 	ret = on && !nd->dev ? -ENODEV : nd_tap_update(nd);
-	if (ret)
+	if (ret) {
 		nd->listening = false;
+		statchan_err(err, ret, "can't hook the packets of the interface: error %d; has the kernel CONFIG_NETFILTER_INGRESS and _EGRESS?",
+			     -ret);
+	}
 	mutex_unlock(&nd_lock);
 	return ret;
 }

@@ -275,7 +275,7 @@ static int synth_restart(struct synth *s)
 	return 0;
 }
 
-static int synth_listen(void *priv, bool on)
+static int synth_listen(void *priv, bool on, struct statchan_err *err)
 {
 	struct synth *s = priv;
 	int ret;
@@ -283,8 +283,11 @@ static int synth_listen(void *priv, bool on)
 	mutex_lock(&s->lock);
 	s->listening = on;
 	ret = synth_restart(s);
-	if (ret)
+	if (ret) {
 		s->listening = false;
+		statchan_err(err, ret, "can't start the generator: error %d",
+			     -ret);
+	}
 	mutex_unlock(&s->lock);
 	return ret;
 }

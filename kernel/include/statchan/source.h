@@ -22,6 +22,7 @@
 
 struct module;
 struct net;
+struct statchan_err;
 struct sk_buff;
 struct statchan_source;
 
@@ -94,10 +95,12 @@ int statchan_err(struct statchan_err *err, int code, const char *fmt, ...);
  * @owner:	module; an open channel holds a reference to it
  * @snapshot:	mandatory. Write all values. Process context, may sleep; never
  *		called twice at a time for one source, nor after unregister.
- *		May or in STATCHAN_SNAP_ATOMIC or STATCHAN_SNAP_TORN. 0 or errno.
- * @listen:	optional. Called with true before the first sample channel opens
- *		and with false after the last has closed. Process context, may
- *		sleep, serialised. An errno refuses the channel.
+ *		May or in STATCHAN_SNAP_ATOMIC or STATCHAN_SNAP_TORN. 0 or errno;
+ *		-ESTALE says that the schema does not fit any more.
+ * @listen:	optional. Called with true when the first sample channel opens,
+ *		which then sees all that is emitted, and with false after the
+ *		last has closed. Process context, may sleep, serialised. An
+ *		errno, with a sentence, refuses the channel; false can't fail.
  * @rate:	optional. The sampling rate is now 1 in @rate; or errno, with
  *		a sentence. Process context, may sleep, serialised. Without it
  *		the source does not sample and only rate 1 is accepted, unless
@@ -106,7 +109,7 @@ int statchan_err(struct statchan_err *err, int code, const char *fmt, ...);
 struct statchan_source_ops {
 	struct module *owner;
 	int (*snapshot)(void *priv, u64 *values, u32 *flags);
-	int (*listen)(void *priv, bool on);
+	int (*listen)(void *priv, bool on, struct statchan_err *err);
 	int (*rate)(void *priv, u32 rate, struct statchan_err *err);
 };
 
@@ -312,12 +315,12 @@ void statchan_kind_unregister(const struct statchan_kind *kind);
 
 /**
  * statchan_kind_gone() - a source that its kind made has lost what it is about
- * @src:	made by a kind's @create
+ * @id:		statchan_source_id() of it; ids never repeat
  *
  * For a kind whose sources can vanish by themselves (an interface is deleted):
  * calls the kind's @destroy as "source del" would. Process context, may sleep.
  * No-op if the source is already being destroyed.
  */
-void statchan_kind_gone(struct statchan_source *src);
+void statchan_kind_gone(u32 id);
 
 #endif /* _STATCHAN_SOURCE_H */
