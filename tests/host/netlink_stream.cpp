@@ -31,12 +31,13 @@ class NetlinkStreamTest : public testing::Test {
         Positions positions{2};
         positions.joined_at(0, joined_at);
         auto link = Link::open(test::make_fake_socket, {}, {});
+        auto asking = Link::open(test::make_fake_socket, {}, {});
         StreamIdentity identity{
             .transport = "netlink", .source = "sw0", .channel = my_channel, .nr_cpus = 2};
         identity.effective.rate = 1;
         identity.effective.batch_bytes = 65536;
         stream.emplace(std::make_unique<NetlinkStream>(std::move(identity), std::move(*link),
-                                                       test::make_fake_socket, positions));
+                                                       std::move(*asking), positions));
     }
 
     void answer_ledger(FakeKernel& k, std::uint32_t cpu) const {

@@ -65,7 +65,7 @@ class Records {
 
     [[nodiscard]] statchan::Chunk bytes() {
         words_ = std::make_unique<std::uint64_t[]>(data_.size() / 8);
-        std::memcpy(words_.get(), data_.data(), data_.size());
+        if (!data_.empty()) std::memcpy(words_.get(), data_.data(), data_.size());
         return {reinterpret_cast<const std::byte*>(words_.get()), data_.size()};
     }
 
