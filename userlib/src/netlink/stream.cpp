@@ -93,7 +93,10 @@ Result<std::unique_ptr<StreamBackend>> open_netlink_stream(std::string_view tran
     if (auto joined = join(*link, opened->group, task); !joined)
         return pass_on(std::move(joined.error()));
     if (auto set = set_nonblocking(link->socket().fd()); !set) return pass_on(set.error());
-    auto ledger = read_ledger(control, opened->channel, task);
+    // Now, because the thread may be in another network namespace when the ledger is asked for.
+    auto asking = Link::open(factory, control.family(), {});
+    if (!asking) return pass_on(std::move(asking.error()));
+    auto ledger = read_ledger(*asking, opened->channel, task);
     if (!ledger) return pass_on(std::move(ledger.error()));
     Positions positions{nr_cpus};
     for (const auto& entry : ledger->cpus)
@@ -107,15 +110,14 @@ Result<std::unique_ptr<StreamBackend>> open_netlink_stream(std::string_view tran
                             .effective = opened->effective};
     identity.effective.batch_bytes = effective_batch_bytes(config, opened->effective.snaplen);
     identity.effective.receive_buffer = receive_buffer_of(link->socket().fd());
-    return std::make_unique<NetlinkStream>(std::move(identity), std::move(*link), factory,
-                                           std::move(positions));
+    return std::make_unique<NetlinkStream>(std::move(identity), std::move(*link),
+                                           std::move(*asking), std::move(positions));
 }
 
-NetlinkStream::NetlinkStream(StreamIdentity identity, Link link, SocketFactory factory,
-                             Positions positions)
+NetlinkStream::NetlinkStream(StreamIdentity identity, Link link, Link asking, Positions positions)
     : StreamBackend{std::move(identity)},
       link_{std::move(link)},
-      factory_{factory},
+      asking_{std::move(asking)},
       positions_{std::move(positions)} {}
 
 // ---- receiving ----
@@ -252,12 +254,7 @@ Result<void> NetlinkStream::finish() {
 
 Result<NetlinkLedger> NetlinkStream::ask_ledger() {
     const auto ledger_task = task("read the ledger of");
-    if (!asking_) {
-        auto link = Link::open(factory_, link_.family(), {});
-        if (!link) return pass_on(std::move(link.error()));
-        asking_.emplace(std::move(*link));
-    }
-    return read_ledger(*asking_, identity_.channel, ledger_task);
+    return read_ledger(asking_, identity_.channel, ledger_task);
 }
 
 Result<Ledger> NetlinkStream::kernel_ledger() {

@@ -24,8 +24,8 @@ namespace statchan::detail {
 /// Samples by multicast. Whatever the socket loses becomes a gap in the place where it was lost.
 class NetlinkStream final : public StreamBackend, private Receiver {
   public:
-    /// @p link: of the socket that has the channel and is in the group.
-    NetlinkStream(StreamIdentity identity, Link link, SocketFactory factory, Positions positions);
+    /// @p link: of the socket that has the channel and is in the group. @p asking: another.
+    NetlinkStream(StreamIdentity identity, Link link, Link asking, Positions positions);
 
     [[nodiscard]] int fd() const noexcept override { return link_.socket().fd(); }
 
@@ -47,8 +47,7 @@ class NetlinkStream final : public StreamBackend, private Receiver {
     [[nodiscard]] Result<NetlinkLedger> ask_ledger();
 
     Link link_;
-    SocketFactory factory_;
-    std::optional<Link> asking_;  // for the ledger, opened when first needed
+    Link asking_;  // for the ledger, in the same network namespace
     Positions positions_;
     std::deque<statchan_lost> gaps_;  // records of our own in the batch; addresses stay
     std::optional<Error> trouble_;    // found in a message that was being received
