@@ -176,6 +176,8 @@ struct statchan_gap {
  * @next_seq:	one after the last; produced = next_seq - first_seq
  * @pending_records: accepted since the last announcement
  * @flushing:	the announcement comes from the timeout or the end of stream
+ * @unflushed:	set by announce: something can't be shown yet to all kinds of
+ *		readers, so the timeout must come again
  * @gaps:	bit r: gap[r] waits to be written
  * @priv:	of the transport
  * @work:	leaves the producer's context to notify the consumer
@@ -185,6 +187,7 @@ struct statchan_channel_cpu {
 	bool ended;
 	bool timer_armed;
 	bool flushing;
+	bool unflushed;
 	u16 cpu;
 	u32 gaps;
 	struct statchan_channel *ch;

@@ -262,6 +262,8 @@ void statchan_emit_flush(struct statchan_channel_cpu *cc)
 
 		emit_gaps(cc, &reason);
 		cc->flushing = true;
+		told |= cc->unflushed;
+		cc->unflushed = false;
 		if (told || cc->pending_records)
 			emit_announce(cc);
 		cc->flushing = false;
@@ -283,7 +285,7 @@ enum hrtimer_restart statchan_emit_timer(struct hrtimer *timer)
 
 	/* a loss that found no room is told as soon as there is some */
 	raw_spin_lock_irq(&cc->lock);
-	again = cc->gaps && !cc->ended && !cc->timer_armed;
+	again = (cc->gaps || cc->unflushed) && !cc->ended && !cc->timer_armed;
 	if (again)
 		cc->timer_armed = true;
 	raw_spin_unlock_irq(&cc->lock);

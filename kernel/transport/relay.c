@@ -11,7 +11,8 @@
  *   read() and splice() never deliver it.
  * - A begun sub-buffer is completed for a reader that has read all before it and
  *   sleeps on the file, or when the timeout has passed: relay's poll() and splice()
- *   know complete ones only. A reader that is behind costs no padding.
+ *   know complete ones only. A reader that is behind costs no padding; the
+ *   timeout comes again until it has caught up.
  */
 #include <linux/debugfs.h>
 #include <linux/err.h>
@@ -150,13 +151,34 @@ static bool relay_announce(struct statchan_channel_cpu *cc)
 	/* pairs with relay_readable(), and with relay's poll */
 	smp_mb();
 	/* the barrier above orders both waitqueue_active() */
-	if ((cc->flushing || waitqueue_active(&buf->read_wait)) && buf->offset &&
-	    buf->subbufs_produced == READ_ONCE(buf->subbufs_consumed))
-		relay_next(buf);	/* it wakes read_wait */
+	if ((cc->flushing || waitqueue_active(&buf->read_wait)) && buf->offset) {
+		if (buf->subbufs_produced == READ_ONCE(buf->subbufs_consumed))
+			relay_next(buf);	/* it wakes read_wait */
+		else
+			cc->unflushed = cc->flushing;
+	}
 	if ((s64)(before - relay_consumed(buf)) > 0)
 		return false;
 	/* ordered by the barrier above, too */
 	return waitqueue_active(&cc->ch->wait);
+}
+
+/* Nothing follows, so padding costs nothing: complete what was begun. */
+static void relay_end(struct statchan_channel *ch)
+{
+	unsigned long flags;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct statchan_channel_cpu *cc = per_cpu_ptr(ch->cpu, cpu);
+		struct rchan_buf *buf;
+
+		raw_spin_lock_irqsave(&cc->lock, flags);
+		buf = relay_buf(cc);
+		if (buf && buf->offset && relay_next_free(buf))
+			relay_next(buf);
+		raw_spin_unlock_irqrestore(&cc->lock, flags);
+	}
 }
 
 /* ---- consumer ---- */
@@ -301,6 +323,7 @@ const struct statchan_transport statchan_transport_relay = {
 	.reserve = relay_transport_reserve,
 	.commit = relay_transport_commit,
 	.announce = relay_announce,
+	.end = relay_end,
 	.readable = relay_readable,
 	.state = relay_state,
 };
