@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+//
+// An interface goes down, is renamed, deleted or moved: its streams end clearly, after what was
+// accepted, and nobody keeps it from going. (The kernel would say "unregister_netdevice: waiting
+// for ... to become free", which fails every test.)
+#include <thread>
+
+#include "support/netns.hpp"
+#include "support/process.hpp"
+#include "support/transport.hpp"
+#include "support/wait.hpp"
+
+using namespace lab;
+
+class NetdevLifetime : public testing::TestWithParam<std::string> {
+  protected:
+    Veth veth;
+    Namespace third{"third"};
+    Inside here{veth.left};
+    statchan::Client client = open_client(GetParam());
+
+    void SetUp() override { ASSERT_OK(client.add_source("veth0", "netdev")); }
+
+    [[nodiscard]] bool source_is_there() const { return client.source("veth0").has_value(); }
+
+    // Opens a stream, lets packets pass, does it, and reads to the end.
+    void expect_end_of_stream_when(const std::string& command) {
+        auto stream = client.subscribe("veth0", {.watermark_records = 10'000, .timeout = 1h});
+        ASSERT_OK(stream);
+        ping(veth, 20, 100);
+        sh(command);
+        std::uint64_t received = 0;
+        std::optional<statchan::Error> error;
+        const auto deadline = Clock::now() + patience;
+        while (!error && Clock::now() < deadline) {
+            const auto batch = stream->next(100ms);
+            if (batch)
+                received += batch->sample_count();
+            else
+                error = batch.error();
+        }
+        ASSERT_TRUE(error) << "no end";
+        EXPECT_TRUE(*error == statchan::errc::end_of_stream) << error->message();
+        EXPECT_NE(error->message().find("veth0"), std::string::npos) << error->message();
+        EXPECT_GE(received, 40U) << "what was accepted comes before the end";
+        const auto ledger = stream->ledger();
+        ASSERT_OK(ledger);
+        EXPECT_TRUE(ledger->end_of_stream);
+        EXPECT_EQ(ledger->total().in_flight(), std::uint64_t{0});
+        EXPECT_EQ(ledger->total().accepted, received);
+    }
+};
+OVER_TRANSPORTS_WITH(NetdevLifetime, statchan::Capability::samples);
+
+TEST_P(NetdevLifetime, DownEndsStreamsAndUpBeginsAnew) {
+    expect_end_of_stream_when("ip link set veth0 down");
+    EXPECT_TRUE(source_is_there()) << "the interface is still there";
+    sh("ip link set veth0 up");
+    auto stream = client.subscribe("veth0", {.timeout = 1ms});
+    ASSERT_OK(stream);
+    ping(veth, 3, 100);
+    const auto batch = stream->next(patience);
+    ASSERT_OK(batch);
+    EXPECT_GT(batch->sample_count(), 0U);
+    ASSERT_OK(client.remove_source("veth0"));
+}
+
+TEST_P(NetdevLifetime, RenameEndsTheSource) {
+    expect_end_of_stream_when("ip link set veth0 down && ip link set veth0 name other0");
+    EXPECT_TRUE(eventually([&] { return !source_is_there(); }));
+    const auto added = client.add_source("other0", "netdev");
+    ASSERT_OK(added);
+    ASSERT_OK(client.remove_source("other0"));
+}
+
+TEST_P(NetdevLifetime, DeletionEndsTheSource) {
+    expect_end_of_stream_when("ip link del veth0");
+    EXPECT_TRUE(eventually([&] { return !source_is_there(); }));
+    const auto gone = client.subscribe("veth0");
+    ASSERT_FALSE(gone.has_value());
+    EXPECT_TRUE(gone.error() == statchan::errc::no_such_source) << gone.error().message();
+}
+
+TEST_P(NetdevLifetime, MoveToAnotherNamespaceEndsTheSource) {
+    expect_end_of_stream_when("ip link set veth0 netns third");
+    EXPECT_TRUE(eventually([&] { return !source_is_there(); }));
+    const Inside there{third};
+    EXPECT_FALSE(open_client(GetParam()).source("veth0").has_value()) << "it came along unasked";
+}
+
+TEST_P(NetdevLifetime, EndOfTheNamespaceEndsTheSource) {
+    Namespace space{"brief"};
+    sh("ip -n brief link add dummy0 type dummy && ip -n brief link set dummy0 up");
+    std::optional<statchan::Stream> stream;
+    {
+        const Inside there{space};
+        auto inside = open_client(GetParam());
+        ASSERT_OK(inside.add_source("dummy0", "netdev"));
+        auto opened = inside.subscribe("dummy0");
+        ASSERT_OK(opened);
+        stream.emplace(std::move(*opened));
+        sh("ip link del dummy0");
+    }
+    space.remove();
+    std::optional<statchan::Error> error;
+    EXPECT_TRUE(eventually([&] {
+        const auto batch = stream->next(10ms);
+        if (!batch) error = batch.error();
+        return error.has_value();
+    }));
+    ASSERT_TRUE(error);
+    EXPECT_TRUE(*error == statchan::errc::end_of_stream) << error->message();
+    ASSERT_OK(client.remove_source("veth0"));
+}
+
+// Delete and make, again and again, while a reader takes what it gets and snapshots are taken.
+TEST_P(NetdevLifetime, ComesAndGoesUnderReaders) {
+    for (int i = 0; i < 5; ++i) {
+        sh("ip link add flap0 type dummy && ip link set flap0 up");
+        ASSERT_OK(client.add_source("flap0", "netdev"));
+        auto stream = client.subscribe("flap0");
+        ASSERT_OK(stream);
+        std::thread taker{[&] {
+            const Inside also{veth.left};
+            auto other = open_client("ioctl");
+            while (other.snapshot("flap0")) {
+            }
+        }};
+        sh("ip link del flap0");
+        taker.join();
+        EXPECT_TRUE(eventually([&] {
+            const auto batch = stream->next(10ms);
+            return !batch && batch.error() == statchan::errc::end_of_stream;
+        }));
+    }
+    ASSERT_OK(client.remove_source("veth0"));
+}
