@@ -57,7 +57,7 @@ const std::array<Setting, 11>& settings() {
 }
 
 // The setting has a meaning where it is in force, and someone asked for it.
-bool is_default(const Cell& cell) { return cell.json == 0 || cell.json == "discard"; }
+bool is_default(const Cell& cell) { return cell.json == Json{0} || cell.json == Json{"discard"}; }
 
 // ---- ledgers ----
 
@@ -82,20 +82,20 @@ Cell count_cell(const Count& count) {
 }
 
 Cell lost_cell(const LedgerRow& row) {
-    Json by_reason = Json::object();
+    JsonObject by_reason;
     std::uint64_t total = 0;
     std::string reasons;
     for (std::size_t i = 0; i < statchan::lost_reasons; ++i) {
         const auto name = statchan::to_string(static_cast<LostReason>(i));
         const auto lost = lost_by(row, i);
         const bool is_named = !name.starts_with("reason_");
-        if (is_named || lost.value_or(0) != 0) by_reason[name] = count_cell(lost).json;
+        if (is_named || lost.value_or(0) != 0) by_reason.add(name, count_cell(lost).json);
         if (lost.value_or(0) == 0) continue;
         total += *lost;
         reasons += fmt::format("{}{} {}", reasons.empty() ? " (" : ", ", name, *lost);
     }
     if (!reasons.empty()) reasons += ")";
-    Cell cell{std::move(by_reason), fmt::format("{}{}", total, reasons)};
+    Cell cell{by_reason.done(), fmt::format("{}{}", total, reasons)};
     cell.marked = total != 0;
     return cell;
 }
@@ -178,11 +178,9 @@ void print_faults(Out& out, const StreamLedgerEntry& total) {
 
 }  // namespace
 
-Json to_json(const ChannelConfig& config) {
-    Json object = Json::object();
-    for (const auto& setting : settings()) {
-        object[std::string{setting.key}] = setting.cell(config).json;
-    }
+JsonObject to_json(const ChannelConfig& config) {
+    JsonObject object;
+    for (const auto& setting : settings()) object.add(setting.key, setting.cell(config).json);
     return object;
 }
 
@@ -216,16 +214,18 @@ void print_ledger_text(Out& out, const statchan::Ledger& ledger) {
     print_faults(out, total);
 }
 
-Json to_json(const statchan::Ledger& ledger) {
+JsonObject to_json(const statchan::Ledger& ledger) {
     const auto columns = columns_for(true);
     const auto total = ledger.total();
-    Json cpus = Json::array();
+    JsonArray cpus;
     for (const auto& row : rows_of<StreamLedgerEntry>(ledger.cpus)) {
-        cpus.push_back(to_json<LedgerRow>(columns, row));
+        cpus.add(to_json<LedgerRow>(columns, row).done());
     }
-    Json all = to_json<LedgerRow>(columns, {"all", total, &total});
-    all.erase("cpu");
-    return {{"end_of_stream", ledger.end_of_stream}, {"cpus", cpus}, {"total", all}};
+    JsonObject object;
+    object.add("end_of_stream", ledger.end_of_stream);
+    object.add("cpus", cpus.done());
+    object.add("total", to_json<LedgerRow>(columns, {"all", total, &total}).done());
+    return object;
 }
 
 std::uint64_t lost_total(const StreamLedgerEntry& entry) {

@@ -12,7 +12,7 @@
 namespace statctl {
 
 /// Every setting of a channel by name.
-[[nodiscard]] Json to_json(const statchan::ChannelConfig& config);
+[[nodiscard]] JsonObject to_json(const statchan::ChannelConfig& config);
 
 /// "1 in 100, snaplen 128, buffer 1 MiB per CPU (asked for 1000000 bytes), ..."
 [[nodiscard]] std::string describe(const statchan::ChannelConfig& effective,
@@ -24,7 +24,7 @@ void print_ledger(Out& out, bool json, std::span<const statchan::LedgerEntry> cp
 /// Kernel's and library's account of a stream, as rows of a text table ...
 void print_ledger_text(Out& out, const statchan::Ledger& ledger);
 /// ... and as {"cpus": [...], "total": {...}, "end_of_stream": false}.
-[[nodiscard]] Json to_json(const statchan::Ledger& ledger);
+[[nodiscard]] JsonObject to_json(const statchan::Ledger& ledger);
 
 /// Records lost, by the kernel's and by the library's account together.
 [[nodiscard]] std::uint64_t lost_total(const statchan::StreamLedgerEntry& entry);

@@ -2,11 +2,11 @@
 //
 // statctl get: the counters of a source, once.
 #include <array>
+#include <chrono>
 #include <memory>
 
 #include "command.hpp"
 #include "counter_columns.hpp"
-#include "options.hpp"
 #include "snapshot_text.hpp"
 
 namespace statctl {
@@ -46,12 +46,18 @@ Result<std::uint64_t> checked_digest(const statchan::Snapshot& snapshot, std::st
 Result<void> run_get(Context& context, const GetOptions& options) {
     auto client = open_client(context);
     if (!client) return failure(client);
+    // The schema first, so that the time below is the snapshot's alone.
+    auto schema = client->schema(options.source);
+    if (!schema) return failure(schema);
+    const auto start = std::chrono::steady_clock::now();
     auto snapshot = client->snapshot(options.source, options.snapshot);
+    const auto fetched = std::chrono::steady_clock::now() - start;
     if (!snapshot) return failure(snapshot);
     auto selected = options.filter.select(snapshot->schema(), options.source);
     if (!selected) return failure(selected);
 
-    SnapshotHead head{options.source, client->transport(), snapshot->info()};
+    SnapshotHead head{options.source, client->transport(), snapshot->info(),
+                      snapshot->counters().size(), fetched};
     if (options.snapshot.digest) {
         auto digest = checked_digest(*snapshot, options.source);
         if (!digest) return failure(digest);
@@ -78,20 +84,18 @@ Result<void> run_get(Context& context, const GetOptions& options) {
 
 }  // namespace
 
-void set_up_get(CLI::App& app, Context& context) {
+void set_up_get(CommandLine& line) {
     auto options = std::make_shared<GetOptions>();
-    add_source(app, options->source);
-    add_filter_options(app, options->filter);
-    app.add_flag("--nonzero", options->nonzero, "only counters that are not 0");
-    add_duration(app, "--max-age", options->snapshot.max_age,
-                 "share a snapshot that others took, at most so old (0: take a new one)");
-    add_count(app, "--generation", options->snapshot.generation,
-              "just this snapshot, if it still exists");
-    app.add_flag("--digest", options->snapshot.digest,
-                 "check the bytes that arrived against the kernel's digest, and show it");
-    app.callback([&context, options] {
-        context.run = [options](Context& c) { return run_get(c, *options); };
-    });
+    line.argument("SOURCE", options->source, source_help);
+    options->filter.add_to(line);
+    line.flag("--nonzero", options->nonzero, "only counters that are not 0");
+    line.duration("--max-age", options->snapshot.max_age,
+                  "share a snapshot that others took, at most so old (0: take a new one)");
+    line.count("--generation", options->snapshot.generation,
+               "just this snapshot, if it still exists");
+    line.flag("--digest", options->snapshot.digest,
+              "check the bytes that arrived against the kernel's digest, and show it");
+    line.run([options](Context& context) { return run_get(context, *options); });
 }
 
 }  // namespace statctl

@@ -6,7 +6,6 @@
 
 #include "channel_text.hpp"
 #include "command.hpp"
-#include "options.hpp"
 
 namespace statctl {
 
@@ -29,12 +28,12 @@ constexpr std::array<Column<ChannelRow>, 9> columns{{
     {"ended", Align::left, [](const ChannelRow& r) -> Cell { return r.info.end_of_stream; }},
     {"requested", Align::left,
      [](const ChannelRow& r) -> Cell {
-         return {to_json(r.info.requested), {}};
+         return {to_json(r.info.requested).done(), {}};
      },
      For::programs},
     {"effective", Align::left,
      [](const ChannelRow& r) -> Cell {
-         return {to_json(r.info.effective), describe(r.info.effective, r.info.requested)};
+         return {to_json(r.info.effective).done(), describe(r.info.effective, r.info.requested)};
      }},
 }};
 
@@ -72,13 +71,11 @@ Result<void> run_ledger(Context& context, std::uint32_t channel) {
 
 }  // namespace
 
-void set_up_ledger(CLI::App& app, Context& context) {
+void set_up_ledger(CommandLine& line) {
     auto channel = std::make_shared<std::uint32_t>(0);
-    add_parsed<std::uint32_t>(app, "CHANNEL", *channel, parse_number, "",
-                              "number of a channel; without it all channels are listed");
-    app.callback([&context, channel] {
-        context.run = [channel](Context& c) { return run_ledger(c, *channel); };
-    });
+    line.optional_argument("CHANNEL", *channel, parse_number,
+                           "number of a channel; without it all channels are listed");
+    line.run([channel](Context& context) { return run_ledger(context, *channel); });
 }
 
 }  // namespace statctl

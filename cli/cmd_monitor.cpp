@@ -7,7 +7,6 @@
 
 #include "clock.hpp"
 #include "command.hpp"
-#include "options.hpp"
 #include "signals.hpp"
 #include "table.hpp"
 
@@ -54,7 +53,7 @@ constexpr std::array<Column<EventRow>, 7> columns{{
 
 void show(Context& context, const EventRow& row) {
     if (context.json) {
-        context.out.print("{}\n", dump(to_json<EventRow>(columns, row)));
+        context.out.print("{}\n", to_json<EventRow>(columns, row).done().text);
         return;
     }
     std::string line;
@@ -94,14 +93,11 @@ Result<void> run_monitor(Context& context, const MonitorOptions& options) {
 
 }  // namespace
 
-void set_up_monitor(CLI::App& app, Context& context) {
+void set_up_monitor(CommandLine& line) {
     auto options = std::make_shared<MonitorOptions>();
-    add_count(app, "-c,--count", options->count, "end after N events");
-    add_parsed<nanoseconds>(app, "--seconds", options->seconds, parse_seconds, "N",
-                            "end after N seconds");
-    app.callback([&context, options] {
-        context.run = [options](Context& c) { return run_monitor(c, *options); };
-    });
+    line.count("-c,--count", options->count, "end after N events");
+    line.parsed("--seconds", options->seconds, parse_seconds, "N", "end after N seconds");
+    line.run([options](Context& context) { return run_monitor(context, *options); });
 }
 
 }  // namespace statctl

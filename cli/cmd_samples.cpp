@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <memory>
@@ -14,7 +13,6 @@
 
 #include "channel_text.hpp"
 #include "command.hpp"
-#include "options.hpp"
 #include "sample_sink.hpp"
 #include "signals.hpp"
 
@@ -168,15 +166,16 @@ void print_account(Out& out, bool json, const SamplesOptions& options,
         out.print("{} samples of {} over {}\n", shown, options.source, stream.transport());
         return print_ledger_text(out, ledger);
     }
-    Json account{{"type", "ledger"},
-                 {"source", options.source},
-                 {"transport", stream.transport()},
-                 {"channel", stream.channel()},
-                 {"shown", shown},
-                 {"requested", to_json(stream.requested())},
-                 {"effective", to_json(stream.effective())}};
-    account.update(to_json(ledger));
-    out.print("{}\n", dump(account));
+    JsonObject account;
+    account.add("type", "ledger")
+        .add("source", options.source)
+        .add("transport", stream.transport())
+        .add("channel", stream.channel())
+        .add("shown", shown)
+        .add("requested", to_json(stream.requested()).done())
+        .add("effective", to_json(stream.effective()).done())
+        .add(to_json(ledger));
+    out.print("{}\n", account.done().text);
 }
 
 // Streams also end when an interface goes down, which it does shortly before it is deleted: only
@@ -207,9 +206,9 @@ Result<void> explain_end(const statchan::Client& client, const SamplesOptions& o
 
 Result<void> run_samples(Context& context, const SamplesOptions& options) {
     if (options.file == "-" && context.out.is_terminal()) {
-        throw CLI::ValidationError{"-w -",
-                                   "a terminal can not show a capture file; name a file, "
-                                   "or pipe into wireshark -k -i -"};
+        throw UsageError{
+            "-w -: a terminal can not show a capture; name a file, or pipe into "
+            "wireshark -k -i -"};
     }
     catch_stop_signals();
     auto client = open_client(context);
@@ -245,43 +244,36 @@ Result<void> run_samples(Context& context, const SamplesOptions& options) {
     return {};
 }
 
-void add_channel_options(CLI::App& app, statchan::ChannelConfig& config) {
-    const auto add = [&app](const char* name, std::uint32_t& value, const char* help) {
-        return add_parsed<std::uint32_t>(app, name, value, parse_number, "N", help);
-    };
-    const std::array options{
-        add_parsed<std::uint32_t>(app, "--rate", config.rate, parse_rate, "1:N",
-                                  "take 1 in N packets (as the source does)"),
-        add("--snaplen", config.snaplen, "captured bytes of a packet (128)"),
-        add("--watermark", config.watermark_records, "wake up after so many records (64),"),
-        add("--watermark-bytes", config.watermark_bytes, "or so many bytes,"),
-        add_parsed<nanoseconds>(app, "--timeout", config.timeout, parse_timeout, "TIME",
-                                "or when a record has waited so long; or never (10ms)"),
-        add_size(app, "--buffer", config.buffer_size, "buffer per CPU (1M)"),
-        add("--subbufs", config.subbufs, "relay: sub-buffers per CPU (8)"),
-        add_size(app, "--batch", config.batch_bytes, "bytes read at once (256K)"),
-        add_size(app, "--receive-buffer", config.receive_buffer, "netlink: socket buffer (8M)"),
-    };
-    for (auto* option : options) option->group("Channel options");
+void add_channel_options(CommandLine& line, statchan::ChannelConfig& config) {
+    line.title("Channel options");
+    line.parsed("--rate", config.rate, parse_rate, "1:N",
+                "take 1 in N packets (as the source does)");
+    line.number("--snaplen", config.snaplen, "captured bytes of a packet (128)");
+    line.number("--watermark", config.watermark_records, "wake up after so many records (64),");
+    line.number("--watermark-bytes", config.watermark_bytes, "or so many bytes,");
+    line.parsed("--timeout", config.timeout, parse_timeout, "TIME",
+                "or when a record has waited so long; or never (10ms)");
+    line.size("--buffer", config.buffer_size, "buffer per CPU (1M)");
+    line.number("--subbufs", config.subbufs, "relay: sub-buffers per CPU (8)");
+    line.size("--batch", config.batch_bytes, "bytes read at once (256K)");
+    line.size("--receive-buffer", config.receive_buffer, "netlink: socket buffer (8M)");
+    line.title("Options");
 }
 
 }  // namespace
 
-void set_up_samples(CLI::App& app, Context& context) {
+void set_up_samples(CommandLine& line) {
     auto options = std::make_shared<SamplesOptions>();
-    add_source(app, options->source);
-    add_count(app, "-c,--count", options->count, "end after N samples");
-    add_parsed<nanoseconds>(app, "--seconds", options->seconds, parse_seconds, "N",
-                            "end after N seconds");
-    app.add_option("-w,--write", options->file, "write a pcapng capture; - is standard output")
-        ->type_name("FILE");
-    app.add_flag("-x,--hexdump", options->hexdump, "show the captured bytes");
-    app.add_flag("-v,--verbose", options->verbose, "show CPU, sequence number, rate and queue");
-    app.add_flag("-q,--quiet", options->quiet, "show no packets, only the ledger");
-    add_channel_options(app, options->config);
-    app.callback([&context, options] {
-        context.run = [options](Context& c) { return run_samples(c, *options); };
-    });
+    line.argument("SOURCE", options->source, source_help);
+    line.count("-c,--count", options->count, "end after N samples");
+    line.parsed("--seconds", options->seconds, parse_seconds, "N", "end after N seconds");
+    line.option("-w,--write", options->file, "FILE",
+                "write a pcapng capture; - is standard output");
+    line.flag("-x,--hexdump", options->hexdump, "show the captured bytes");
+    line.flag("-v,--verbose", options->verbose, "show CPU, sequence number, rate and queue");
+    line.flag("-q,--quiet", options->quiet, "show no packets, only the ledger");
+    add_channel_options(line, options->config);
+    line.run([options](Context& context) { return run_samples(context, *options); });
 }
 
 }  // namespace statctl

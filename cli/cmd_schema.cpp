@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "command.hpp"
-#include "options.hpp"
 #include "snapshot_text.hpp"
 
 namespace statctl {
@@ -39,7 +38,8 @@ Result<void> run_schema(Context& context, const std::string& source) {
     }
     const auto hash = format_hash((*schema)->hash());
     if (context.json) {
-        const Json head{{"source", source}, {"hash", hash}, {"counters", (*schema)->counters()}};
+        JsonObject head;
+        head.add("source", source).add("hash", hash).add("counters", (*schema)->counters());
         print_json_with_rows<FieldRow>(context.out, head, "fields", columns, rows, row_per_line);
     } else {
         context.out.print("{}: {} counters, schema {}\n", source, (*schema)->counters(), hash);
@@ -50,12 +50,10 @@ Result<void> run_schema(Context& context, const std::string& source) {
 
 }  // namespace
 
-void set_up_schema(CLI::App& app, Context& context) {
+void set_up_schema(CommandLine& line) {
     auto source = std::make_shared<std::string>();
-    add_source(app, *source);
-    app.callback([&context, source] {
-        context.run = [source](Context& c) { return run_schema(c, *source); };
-    });
+    line.argument("SOURCE", *source, source_help);
+    line.run([source](Context& context) { return run_schema(context, *source); });
 }
 
 }  // namespace statctl

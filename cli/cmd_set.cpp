@@ -4,8 +4,6 @@
 #include <memory>
 
 #include "command.hpp"
-#include "options.hpp"
-#include "params.hpp"
 #include "source_columns.hpp"
 
 namespace statctl {
@@ -20,7 +18,8 @@ struct SetOptions {
 Result<void> run_set(Context& context, const SetOptions& options) {
     auto client = open_client(context);
     if (!client) return failure(client);
-    auto changed = client->set_source(options.source, join_params(options.params));
+    auto changed =
+        client->set_source(options.source, fmt::format("{}", fmt::join(options.params, " ")));
     if (!changed) return failure(changed);
     print_row<statchan::SourceInfo>(context.out, context.json, source_columns, *changed);
     return {};
@@ -28,13 +27,11 @@ Result<void> run_set(Context& context, const SetOptions& options) {
 
 }  // namespace
 
-void set_up_set(CLI::App& app, Context& context) {
+void set_up_set(CommandLine& line) {
     auto options = std::make_shared<SetOptions>();
-    add_source(app, options->source);
-    add_params(app, options->params)->required();
-    app.callback([&context, options] {
-        context.run = [options](Context& c) { return run_set(c, *options); };
-    });
+    line.argument("SOURCE", options->source, source_help);
+    line.parameters(options->params, true);
+    line.run([options](Context& context) { return run_set(context, *options); });
 }
 
 }  // namespace statctl

@@ -5,7 +5,6 @@
 #include <memory>
 
 #include "command.hpp"
-#include "params.hpp"
 #include "source_columns.hpp"
 
 namespace statctl {
@@ -21,7 +20,8 @@ struct SourceOptions {
 Result<void> run_add(Context& context, const SourceOptions& options) {
     auto client = open_client(context);
     if (!client) return failure(client);
-    auto made = client->add_source(options.name, options.kind, join_params(options.params));
+    auto made = client->add_source(options.name, options.kind,
+                                   fmt::format("{}", fmt::join(options.params, " ")));
     if (!made) return failure(made);
     print_row<statchan::SourceInfo>(context.out, context.json, source_columns, *made);
     return {};
@@ -33,28 +33,20 @@ Result<void> run_del(Context& context, const SourceOptions& options) {
     return client->remove_source(options.name);
 }
 
-void set_up_add(CLI::App& app, Context& context) {
+void set_up_add(CommandLine& line) {
     auto options = std::make_shared<SourceOptions>();
-    app.add_option("KIND", options->kind,
-                   "netdev (an interface, by its name), synth (a simulated switch), or what "
-                   "other modules offer")
-        ->required()
-        ->type_name("");
-    app.add_option("NAME", options->name, "name of the new source; netdev: of the interface")
-        ->required()
-        ->type_name("");
-    add_params(app, options->params);
-    app.callback([&context, options] {
-        context.run = [options](Context& c) { return run_add(c, *options); };
-    });
+    line.argument("KIND", options->kind,
+                  "netdev (an interface, by its name), synth (a simulated switch), or what other "
+                  "modules offer");
+    line.argument("NAME", options->name, "name of the new source; netdev: of the interface");
+    line.parameters(options->params, false);
+    line.run([options](Context& context) { return run_add(context, *options); });
 }
 
-void set_up_del(CLI::App& app, Context& context) {
+void set_up_del(CommandLine& line) {
     auto options = std::make_shared<SourceOptions>();
-    app.add_option("NAME", options->name, "name of the source")->required()->type_name("");
-    app.callback([&context, options] {
-        context.run = [options](Context& c) { return run_del(c, *options); };
-    });
+    line.argument("NAME", options->name, "name of the source");
+    line.run([options](Context& context) { return run_del(context, *options); });
 }
 
 constexpr std::array table{
@@ -68,9 +60,6 @@ constexpr std::array table{
 
 }  // namespace
 
-void set_up_source(CLI::App& app, Context& context) {
-    app.require_subcommand(1);
-    for (const auto& command : table) add_command(app, context, command);
-}
+void set_up_source(CommandLine& line) { line.commands(table); }
 
 }  // namespace statctl

@@ -25,8 +25,6 @@ Result<void> run_sources(Context& context) {
 
 }  // namespace
 
-void set_up_sources(CLI::App& app, Context& context) {
-    app.callback([&context] { context.run = run_sources; });
-}
+void set_up_sources(CommandLine& line) { line.run(run_sources); }
 
 }  // namespace statctl

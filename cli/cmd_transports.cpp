@@ -87,8 +87,6 @@ Result<void> run_transports(Context& context) {
 
 }  // namespace
 
-void set_up_transports(CLI::App& app, Context& context) {
-    app.callback([&context] { context.run = run_transports; });
-}
+void set_up_transports(CommandLine& line) { line.run(run_transports); }
 
 }  // namespace statctl

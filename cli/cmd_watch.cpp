@@ -10,7 +10,6 @@
 #include "clock.hpp"
 #include "command.hpp"
 #include "counter_columns.hpp"
-#include "options.hpp"
 #include "signals.hpp"
 #include "snapshot_text.hpp"
 
@@ -148,13 +147,13 @@ std::vector<RateRow> Watcher::rows(const statchan::Snapshot& before,
 }
 
 void Watcher::show(const statchan::Snapshot& before, const statchan::Snapshot& now) {
-    const SnapshotHead head{options_.source, transport_, now.info()};
+    const SnapshotHead head{options_.source, transport_, now.info(), now.counters().size()};
     const auto shown = rows(before, now);
     auto& out = context_.out;
     if (context_.json) {
-        Json object{{"unix_ns", clock_.unix_ns(now.info().end)}};
-        object.update(to_json(head));
-        object["interval_ns"] = (now.info().end - before.info().end).count();
+        JsonObject object;
+        object.add("unix_ns", clock_.unix_ns(now.info().end)).add(to_json(head));
+        object.add("interval_ns", (now.info().end - before.info().end).count());
         print_json_with_rows<RateRow>(out, object, "counters", columns, shown, all_in_one_line);
         return;
     }
@@ -223,19 +222,16 @@ Result<void> run_watch(Context& context, const WatchOptions& options) {
 
 }  // namespace
 
-void set_up_watch(CLI::App& app, Context& context) {
+void set_up_watch(CommandLine& line) {
     auto options = std::make_shared<WatchOptions>();
-    add_source(app, options->source);
-    add_filter_options(app, options->filter);
-    add_parsed<nanoseconds>(app, "-i,--interval", options->interval, parse_interval, "TIME",
-                            "time between snapshots (1s)");
-    add_count(app, "-c,--count", options->count, "end after N intervals");
-    app.add_flag("-a,--all", options->all, "also counters that do not change");
-    app.add_flag("--live", options->live,
-                 "read the kernel's live snapshot in shared memory (mmap only)");
-    app.callback([&context, options] {
-        context.run = [options](Context& c) { return run_watch(c, *options); };
-    });
+    line.argument("SOURCE", options->source, source_help);
+    options->filter.add_to(line);
+    line.parsed("-i,--interval", options->interval, parse_interval, "TIME",
+                "time between snapshots (1s)");
+    line.count("-c,--count", options->count, "end after N intervals");
+    line.flag("-a,--all", options->all, "also counters that do not change");
+    line.flag("--live", options->live, "read the kernel's live snapshot in shared memory (mmap)");
+    line.run([options](Context& context) { return run_watch(context, *options); });
 }
 
 }  // namespace statctl

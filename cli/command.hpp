@@ -4,10 +4,10 @@
 // in commands.cpp.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <span>
 #include <string_view>
 
+#include "command_line.hpp"
 #include "context.hpp"
 
 namespace statctl {
@@ -17,28 +17,25 @@ struct Command {
     std::string_view name;
     std::string_view summary;   ///< one line, for the list of commands
     std::string_view examples;  ///< lines, for --help of the command
-    /// Adds options and positionals to @p app, and a callback that sets Context::run.
-    void (*set_up)(CLI::App& app, Context& context);
+    void (*set_up)(CommandLine& line);
 };
 
 /// All commands, in the order of --help.
 [[nodiscard]] std::span<const Command> commands();
 
-/// Adds a command, with the options that all commands share, below @p parent.
-CLI::App& add_command(CLI::App& parent, Context& context, const Command& command);
+/// Finds out what the command line asks for: sets Context::run, or returns false if that was
+/// help, which it has printed. Throws UsageError.
+[[nodiscard]] bool parse_command_line(int argc, char** argv, Context& context);
 
-/// Adds all commands to the program.
-void set_up_program(CLI::App& program, Context& context);
-
-void set_up_get(CLI::App& app, Context& context);
-void set_up_ledger(CLI::App& app, Context& context);
-void set_up_monitor(CLI::App& app, Context& context);
-void set_up_samples(CLI::App& app, Context& context);
-void set_up_schema(CLI::App& app, Context& context);
-void set_up_set(CLI::App& app, Context& context);
-void set_up_source(CLI::App& app, Context& context);
-void set_up_sources(CLI::App& app, Context& context);
-void set_up_transports(CLI::App& app, Context& context);
-void set_up_watch(CLI::App& app, Context& context);
+void set_up_get(CommandLine& line);
+void set_up_ledger(CommandLine& line);
+void set_up_monitor(CommandLine& line);
+void set_up_samples(CommandLine& line);
+void set_up_schema(CommandLine& line);
+void set_up_set(CommandLine& line);
+void set_up_source(CommandLine& line);
+void set_up_sources(CommandLine& line);
+void set_up_transports(CommandLine& line);
+void set_up_watch(CommandLine& line);
 
 }  // namespace statctl

@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <fmt/format.h>
-
 #include <array>
-#include <memory>
-#include <string>
 
 #include "command.hpp"
 
@@ -52,65 +48,8 @@ constexpr std::array table{
             set_up_ledger},
 };
 
-// One empty line between groups of options, where CLI11 has two.
-class HelpFormat : public CLI::Formatter {
-  public:
-    HelpFormat() {
-        column_width(34);
-        label("Positionals", "Arguments");
-        label("OPTIONS", "options");
-        label("SUBCOMMAND", "COMMAND");
-        label("REQUIRED", "");
-    }
-    std::string make_help(const CLI::App* app, std::string name,
-                          CLI::AppFormatMode mode) const override {
-        auto text = CLI::Formatter::make_help(app, std::move(name), mode);
-        for (auto at = text.find("\n\n\n"); at != std::string::npos; at = text.find("\n\n\n")) {
-            text.erase(at, 1);
-        }
-        return text;
-    }
-};
-
-void add_common(CLI::App& app, Context& context) {
-    app.set_help_flag("-h,--help", "this text");
-    app.add_option("-t,--transport", context.transport,
-                   "how to reach the kernel: statctl transports ($STATCHAN_TRANSPORT, or mmap)")
-        ->type_name("NAME");
-    app.add_flag("-j,--json", context.json, "JSON; streams print an object per line");
-}
-
 }  // namespace
 
 std::span<const Command> commands() { return table; }
-
-CLI::App& add_command(CLI::App& parent, Context& context, const Command& command) {
-    auto& app = *parent.add_subcommand(std::string{command.name}, std::string{command.summary});
-    app.group("Commands");
-    command.set_up(app, context);
-    add_common(app, context);
-    if (!command.examples.empty()) {
-        std::string footer = "Examples:";
-        for (std::string_view rest = command.examples; !rest.empty();) {
-            const auto end = std::min(rest.find('\n'), rest.size());
-            footer += fmt::format("\n  {}", rest.substr(0, end));
-            rest.remove_prefix(std::min(end + 1, rest.size()));
-        }
-        app.footer(footer);
-    }
-    return app;
-}
-
-void set_up_program(CLI::App& program, Context& context) {
-    program.formatter(std::make_shared<HelpFormat>());
-    add_common(program, context);
-    program.set_version_flag("-V,--version", "statctl " + std::string{statchan::library_version()},
-                             "which statctl this is");
-    program.footer(
-        "Exit status: 0 done, 1 the operation failed, 2 bad usage.\n"
-        "`statctl COMMAND --help` tells more about a command.");
-    program.require_subcommand(1);
-    for (const auto& command : commands()) add_command(program, context, command);
-}
 
 }  // namespace statctl

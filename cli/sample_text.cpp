@@ -46,9 +46,11 @@ Cell queue(const SampleRow& row) {
 Cell vlan(const SampleRow& row) {
     const auto tag = row.sample.vlan();
     if (!tag) return std::nullopt;
-    return {
-        Json{{"id", tag->tci & 0xfff}, {"priority", tag->tci >> 13}, {"protocol", tag->protocol}},
-        {}};
+    JsonObject object;
+    object.add("id", tag->tci & 0xfff)
+        .add("priority", tag->tci >> 13)
+        .add("protocol", tag->protocol);
+    return {object.done(), {}};
 }
 
 Cell payload(const SampleRow& row) {
@@ -152,10 +154,10 @@ class JsonSink final : public LineSink {
     using LineSink::LineSink;
 
     void sample(const Sample& sample) override {
-        out_.print("{}\n", dump(to_json<SampleRow>(sample_columns, row(sample))));
+        out_.print("{}\n", to_json<SampleRow>(sample_columns, row(sample)).done().text);
     }
     void gap(const Gap& gap) override {
-        out_.print("{}\n", dump(to_json<GapRow>(gap_columns, {gap, clock_})));
+        out_.print("{}\n", to_json<GapRow>(gap_columns, {gap, clock_}).done().text);
     }
 };
 

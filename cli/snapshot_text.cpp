@@ -5,8 +5,6 @@
 #include <chrono>
 #include <utility>
 
-#include "units.hpp"
-
 namespace statctl {
 
 namespace {
@@ -22,7 +20,12 @@ Cell digest(const SnapshotHead& head) {
 }
 
 // The text of a cell is a phrase; an empty one is left out.
-constexpr std::array<Column<SnapshotHead>, 9> head_columns{{
+Cell fetched(const SnapshotHead& head) {
+    if (!head.fetched) return {nullptr, ""};
+    return {head.fetched->count(), "fetched in " + format_duration(*head.fetched)};
+}
+
+constexpr std::array<Column<SnapshotHead>, 11> head_columns{{
     {"source", Align::left,
      [](const SnapshotHead& h) -> Cell {
          return {h.source, ""};
@@ -52,6 +55,12 @@ constexpr std::array<Column<SnapshotHead>, 9> head_columns{{
      [](const SnapshotHead& h) -> Cell {
          return {h.info.torn, h.info.torn ? "TORN" : ""};
      }},
+    {"bytes", Align::left,
+     [](const SnapshotHead& h) -> Cell {
+         const auto bytes = h.counters * sizeof(std::uint64_t);
+         return {bytes, format_size(bytes)};
+     }},
+    {"fetch_ns", Align::left, fetched},
     {"digest", Align::left, digest},
     {"transport", Align::left,
      [](const SnapshotHead& h) -> Cell {
@@ -66,6 +75,12 @@ std::string names_of(std::span<const statchan::Group> groups) {
 }
 
 }  // namespace
+
+void CounterFilter::add_to(CommandLine& line) {
+    line.option("--group", group, "GLOB", "groups that match, as in 'port' or 'p*'");
+    line.option("--instance", instance, "GLOB", "instances that match, as in 3 or '1?'");
+    line.option("--field", field, "GLOB", "fields that match, as in 'rx_*'");
+}
 
 Result<std::vector<statchan::CounterRef>> CounterFilter::select(const statchan::Schema& schema,
                                                                 std::string_view source) const {
@@ -94,7 +109,7 @@ std::string describe(const SnapshotHead& head) {
     return text;
 }
 
-Json to_json(const SnapshotHead& head) { return to_json<SnapshotHead>(head_columns, head); }
+JsonObject to_json(const SnapshotHead& head) { return to_json<SnapshotHead>(head_columns, head); }
 
 std::string format_hash(std::uint64_t hash) { return fmt::format("{:016x}", hash); }
 

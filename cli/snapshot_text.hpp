@@ -9,8 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "context.hpp"
+#include "command_line.hpp"
 #include "table.hpp"
+#include "units.hpp"
 
 namespace statctl {
 
@@ -20,6 +21,8 @@ struct CounterFilter {
     std::string instance = "*";
     std::string field = "*";
 
+    /// Takes the globs from the command line.
+    void add_to(CommandLine& line);
     /// Counters of a schema that match, by "group/instance/field"; none is an error that says
     /// what there is.
     [[nodiscard]] Result<std::vector<statchan::CounterRef>> select(const statchan::Schema& schema,
@@ -31,12 +34,14 @@ struct SnapshotHead {
     std::string_view source;
     std::string_view transport;
     const statchan::SnapshotInfo& info;
+    std::size_t counters = 0;              ///< in the snapshot, shown or not
+    std::optional<nanoseconds> fetched{};  ///< time that getting it here took
     std::optional<std::uint64_t> digest{};
 };
 
-/// "eth0: generation 12, 1.2 ms old, taken in 3.4 us, over mmap"
+/// "eth0: generation 12, taken in 3.4 us, 1.2 ms old, 328 bytes, over mmap"
 [[nodiscard]] std::string describe(const SnapshotHead& head);
-[[nodiscard]] Json to_json(const SnapshotHead& head);
+[[nodiscard]] JsonObject to_json(const SnapshotHead& head);
 
 /// "a65c5d1e..." as 16 digits.
 [[nodiscard]] std::string format_hash(std::uint64_t hash);
@@ -48,12 +53,12 @@ inline constexpr std::string_view all_in_one_line = ",";
 
 /// Prints @p head with one more key, which holds @p rows: {"source": ..., "counters": [...]}.
 template <class Row>
-void print_json_with_rows(Out& out, const Json& head, std::string_view key,
+void print_json_with_rows(Out& out, const JsonObject& head, std::string_view key,
                           std::span<const Column<Row>> columns, std::span<const Row> rows,
                           std::string_view between) {
-    auto text = dump(head);
-    text.pop_back();
-    out.print("{}{}\"{}\":", text, head.empty() ? "" : ",", key);
+    auto text = JsonObject{head}.add(key, {}).done().text;
+    text.resize(text.size() - std::string_view{"null}"}.size());
+    out.write(text);
     print_json_rows(out, columns, rows, between);
     out.write("}\n");
 }

@@ -9,19 +9,16 @@
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "json.hpp"
 #include "out.hpp"
 
 namespace statctl {
-
-/// Keeps keys in the order they were given in.
-using Json = nlohmann::ordered_json;
 
 /// One value, as programs and as people get it.
 struct Cell {
@@ -59,16 +56,11 @@ struct Column {
     For whom = For::all;
 };
 
-/// A line of JSON. Bytes that are no UTF-8 are replaced.
-[[nodiscard]] inline std::string dump(const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 /// The JSON object of one row.
 template <class Row>
-[[nodiscard]] Json to_json(std::span<const Column<Row>> columns, const Row& row) {
-    Json object = Json::object();
-    for (const auto& column : columns) object[std::string{column.key}] = column.cell(row).json;
+[[nodiscard]] JsonObject to_json(std::span<const Column<Row>> columns, const Row& row) {
+    JsonObject object;
+    for (const auto& column : columns) object.add(column.key, column.cell(row).json);
     return object;
 }
 
@@ -123,7 +115,7 @@ void print_json_rows(Out& out, std::span<const Column<Row>> columns, std::span<c
                      std::string_view between = ",\n") {
     std::string_view separator = "[";
     for (const auto& row : rows) {
-        out.print("{}{}", separator, dump(to_json(columns, row)));
+        out.print("{}{}", separator, to_json(columns, row).done().text);
         separator = between;
     }
     out.write(rows.empty() ? "[]" : "]");
@@ -145,7 +137,7 @@ void print_rows(Out& out, bool json, std::span<const Column<Row>> columns,
 template <class Row>
 void print_row(Out& out, bool json, std::span<const Column<Row>> columns, const Row& row) {
     if (json) {
-        out.print("{}\n", dump(to_json(columns, row)));
+        out.print("{}\n", to_json(columns, row).done().text);
     } else {
         print_rows(out, json, columns, std::span<const Row>{&row, 1});
     }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "run.hpp"
@@ -15,7 +16,7 @@
 
 namespace {
 
-using statctl::Json;
+using Json = nlohmann::ordered_json;
 
 bool in_guest() {
     return ::geteuid() == 0 && ::access("/dev/statchan", R_OK | W_OK) == 0 &&

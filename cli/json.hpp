@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+//
+// Values of JSON, written as soon as they are made: a row of a million has no tree to build.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <concepts>
+#include <string>
+#include <string_view>
+
+namespace statctl {
+
+/// One value, as text.
+struct Json {
+    std::string text = "null";
+
+    Json() = default;
+    Json(std::nullptr_t) {}
+    Json(bool value) : text{value ? "true" : "false"} {}
+    Json(double value);
+    Json(std::string_view value);
+    Json(const std::string& value) : Json{std::string_view{value}} {}
+    Json(const char* value) : Json{std::string_view{value}} {}
+    template <std::integral T>
+    requires(!std::same_as<T, bool>) Json(T value) : text{fmt::to_string(value)} {}
+    /// Text that is JSON already.
+    [[nodiscard]] static Json raw(std::string json);
+
+    friend bool operator==(const Json&, const Json&) = default;
+};
+
+/// An object; its keys stay in the order in which they were added.
+class JsonObject {
+  public:
+    JsonObject& add(std::string_view key, const Json& value);
+    /// All members of another.
+    JsonObject& add(const JsonObject& other);
+    [[nodiscard]] Json done() const { return Json::raw(text_ + "}"); }
+
+  private:
+    std::string text_ = "{";
+};
+
+class JsonArray {
+  public:
+    JsonArray& add(const Json& value);
+    [[nodiscard]] Json done() const { return Json::raw(text_ + "]"); }
+
+  private:
+    std::string text_ = "[";
+};
+
+}  // namespace statctl
