@@ -56,7 +56,7 @@ void Accounting::sample(Cpu& cpu, const std::byte* record) {
 }
 
 // Any seq but the one that follows on the last: what is missing must have been explained.
-void Accounting::jump(Cpu& cpu, std::uint64_t seq) {
+void Accounting::jump(Cpu& cpu, std::uint64_t seq) const {
     if (!cpu.begun) {
         // The first: what was lost before it is in the kernel's ledger.
     } else if (seq < cpu.next) {

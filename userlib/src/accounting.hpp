@@ -75,7 +75,7 @@ class Accounting {
     };
 
     void sample(Cpu& cpu, const std::byte* record);
-    void jump(Cpu& cpu, std::uint64_t seq);
+    void jump(Cpu& cpu, std::uint64_t seq) const;
     [[nodiscard]] bool lost(Cpu& cpu, const std::byte* record);
     void learn_step(const std::byte* record);
     [[nodiscard]] std::uint64_t round_up(std::uint64_t seq) const noexcept;

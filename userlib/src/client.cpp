@@ -23,6 +23,9 @@ struct Client::Impl {
     std::unique_ptr<detail::Transport> transport;
     detail::Catalog catalog{transport->control()};
 
+    Impl(const TransportEntry* e, std::unique_ptr<detail::Transport> t)
+        : entry{e}, transport{std::move(t)} {}
+
     /// An error that names the transports that can, if this one can not.
     [[nodiscard]] Result<void> require(Capability capability, Task task) const;
 
@@ -100,7 +103,7 @@ Result<Client> Client::open(const ClientOptions& options) {
     }
     auto transport = entry->open(options);
     if (!transport) return pass_on(std::move(transport.error()));
-    return Client{std::unique_ptr<Impl>{new Impl{entry, std::move(*transport)}}};
+    return Client{std::make_unique<Impl>(entry, std::move(*transport))};
 }
 
 std::string_view Client::transport() const noexcept { return impl_->entry->name; }

@@ -54,7 +54,7 @@ Result<Ledger> DeviceStream::kernel_ledger() {
     auto read = read_ledger(device_, 0, task("read the ledger of"));
     if (!read) return pass_on(std::move(read.error()));
     Ledger ledger{.end_of_stream = (read->flags & STATCHAN_CHAN_EOS) != 0};
-    for (auto& entry : read->cpus) ledger.cpus.push_back({std::move(entry)});
+    for (const auto& entry : read->cpus) ledger.cpus.push_back({entry});
     return ledger;
 }
 

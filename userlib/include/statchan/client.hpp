@@ -37,7 +37,8 @@ inline constexpr std::string_view default_transport = "mmap";
 ///
 /// Errors that any function may return: errc::permission_denied, errc::bad_data and errno's of
 /// the kernel. Not thread-safe: one thread at a time. Different clients are independent, and
-/// what a Client made (Snapshot, Stream, ...) lives on without it.
+/// what a Client made (Snapshot, Stream, ...) lives on without it. A Client belongs to the network
+/// namespace of the thread that opened it; subscribe from a thread in that one.
 class STATCHAN_API Client {
   public:
     /// errc::module_not_loaded, errc::abi_mismatch, errc::unknown_transport,

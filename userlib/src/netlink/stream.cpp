@@ -2,7 +2,6 @@
 #include "stream.hpp"
 
 #include <fmt/format.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -77,16 +76,14 @@ Result<void> join(Link& link, const std::string& name, Task task) {
 
 }  // namespace
 
-Result<std::unique_ptr<StreamBackend>> open_netlink_stream(std::string_view transport,
-                                                           SocketFactory factory, Link& control,
-                                                           std::uint32_t nr_cpus,
-                                                           const SourceRef& source,
-                                                           const ChannelConfig& config) {
+Result<std::unique_ptr<StreamBackend>> open_netlink_stream(
+    std::string_view transport, SocketFactory factory, const Family& family, std::uint32_t nr_cpus,
+    const SourceRef& source, const ChannelConfig& config) {
     const auto verb = fmt::format("subscribe over {} to", transport);
     const Task task{verb, source.name};
     const auto receive_buffer =
         config.receive_buffer != 0 ? config.receive_buffer : default_receive_buffer;
-    auto link = Link::open(factory, control.family(), {.receive_buffer = receive_buffer});
+    auto link = Link::open(factory, family, {.receive_buffer = receive_buffer});
     if (!link) return pass_on(std::move(link.error()));
     auto opened = open_channel(*link, source, config, task);
     if (!opened) return pass_on(std::move(opened.error()));
@@ -94,7 +91,7 @@ Result<std::unique_ptr<StreamBackend>> open_netlink_stream(std::string_view tran
         return pass_on(std::move(joined.error()));
     if (auto set = set_nonblocking(link->socket().fd()); !set) return pass_on(set.error());
     // Now, because the thread may be in another network namespace when the ledger is asked for.
-    auto asking = Link::open(factory, control.family(), {});
+    auto asking = Link::open(factory, family, {});
     if (!asking) return pass_on(std::move(asking.error()));
     auto ledger = read_ledger(*asking, opened->channel, task);
     if (!ledger) return pass_on(std::move(ledger.error()));
@@ -253,18 +250,17 @@ Result<void> NetlinkStream::finish() {
 // ---- ledger ----
 
 Result<NetlinkLedger> NetlinkStream::ask_ledger() {
-    const auto ledger_task = task("read the ledger of");
-    return read_ledger(asking_, identity_.channel, ledger_task);
+    return read_ledger(asking_, identity_.channel, task("read the ledger of"));
 }
 
 Result<Ledger> NetlinkStream::kernel_ledger() {
     auto read = ask_ledger();
     if (!read) return pass_on(std::move(read.error()));
     Ledger ledger{.end_of_stream = (read->flags & STATCHAN_CHAN_EOS) != 0};
-    for (auto& entry : read->cpus) {
-        StreamLedgerEntry mine{std::move(entry)};
+    for (const auto& entry : read->cpus) {
+        StreamLedgerEntry mine{entry};
         if (mine.cpu < positions_.cpus()) mine.accepted_before = positions_.before(mine.cpu);
-        ledger.cpus.push_back(std::move(mine));
+        ledger.cpus.push_back(mine);
     }
     return ledger;
 }

@@ -16,9 +16,9 @@
 namespace statchan::detail {
 
 /// Opens a channel on a socket of its own, joins its multicast group and notes where it joined.
-/// @p transport: name in the table. @p control: for questions during the open.
+/// @p transport: name in the table. @p family: as the client resolved it.
 [[nodiscard]] Result<std::unique_ptr<StreamBackend>> open_netlink_stream(
-    std::string_view transport, SocketFactory factory, Link& control, std::uint32_t nr_cpus,
+    std::string_view transport, SocketFactory factory, const Family& family, std::uint32_t nr_cpus,
     const SourceRef& source, const ChannelConfig& config);
 
 /// Samples by multicast. Whatever the socket loses becomes a gap in the place where it was lost.

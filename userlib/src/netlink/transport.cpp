@@ -28,7 +28,7 @@ class NetlinkTransport final : public Transport {
     Result<RawSnapshot> snapshot(const SourceRef& source, const SnapshotOptions& options) override;
     Result<std::unique_ptr<StreamBackend>> subscribe(const SourceRef& source,
                                                      const ChannelConfig& config) override {
-        return open_netlink_stream(name_, factory_, link_, nr_cpus_, source, config);
+        return open_netlink_stream(name_, factory_, link_.family(), nr_cpus_, source, config);
     }
     Result<std::unique_ptr<EventBackend>> events() override {
         return open_netlink_events(factory_);

@@ -36,7 +36,7 @@ Result<StreamBackend::Flow> IoctlStream::collect() {
         req.len = buffer_.size();
         more_ = false;
         const int err = device().try_call(STATCHAN_IOC_READ, req);
-        if (err == EMSGSIZE && req.len > buffer_.size() && req.len <= 2 * STATCHAN_SNAPLEN_MAX) {
+        if (err == EMSGSIZE && req.len > buffer_.size() && req.len <= 2ULL * STATCHAN_SNAPLEN_MAX) {
             buffer_ = Buffer{req.len};
             continue;
         }
@@ -89,7 +89,8 @@ Result<RawSnapshot> Ioctl::snapshot(const SourceRef& source, const SnapshotOptio
         }
         if (err != 0) return source_failed(device(), err, task);
         if (req.len > buffer->size()) return fail_data(task, "more came than there was room");
-        RawSnapshot raw{.image = buffer->bytes().first(req.len), .memory = std::move(buffer)};
+        RawSnapshot raw{.image = buffer->bytes().first(req.len)};
+        raw.memory = std::move(buffer);
         if (options.digest) raw.digest = req.digest;
         return raw;
     }

@@ -182,9 +182,10 @@ Result<std::unique_ptr<LiveBackend>> Mmap::live(const SourceRef& source,
         Device device;  // the channel lives as long as its descriptor
         Mapping mapping;
     };
-    auto memory = std::make_shared<Memory>(std::move(opened->device), std::move(*mapping));
+    const std::shared_ptr<Memory> memory{
+        new Memory{std::move(opened->device), std::move(*mapping)}};
     const auto bytes = memory->mapping.bytes();
-    return LiveBackend::make(bytes, std::move(memory), std::move(schema), std::string{source.name});
+    return LiveBackend::make(bytes, memory, std::move(schema), std::string{source.name});
 }
 
 }  // namespace

@@ -85,7 +85,7 @@ Result<void> MnlSocket::send(std::span<std::byte> message) {
 
 Result<Received> MnlSocket::receive(Receiver& receiver) {
     auto* at = room();
-    ssize_t got;
+    ssize_t got = 0;
     do {
         got = mnl_socket_recvfrom(handle_.get(), at, datagram_bytes);
     } while (got < 0 && errno == EINTR);

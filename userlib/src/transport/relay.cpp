@@ -108,7 +108,7 @@ Result<void> RelayStream::no_files(int reason, const std::string& path) {
 // Whether something came.
 Result<bool> RelayStream::fill(RelayFile& file) {
     const auto room = file.buffer.bytes().subspan(file.filled);
-    ssize_t got;
+    ssize_t got = 0;
     do {
         got = ::read(file.fd.get(), room.data(), room.size());
     } while (got < 0 && errno == EINTR);
