@@ -24,7 +24,7 @@ struct Setting {
     Cell (*cell)(const ChannelConfig&);
 };
 
-Cell size_cell(std::uint64_t bytes) { return {bytes, format_size(bytes)}; }
+Cell size_cell(std::uint64_t bytes) { return {bytes, bytes == 0 ? "none" : format_size(bytes)}; }
 
 Cell time_cell(nanoseconds time) {
     if (time == statchan::never) return {nullptr, "never"};

@@ -110,7 +110,7 @@ void PcapngWriter::end() {
     out_.write(block_);
 }
 
-template <class T>
+template <std::unsigned_integral T>
 void PcapngWriter::put(T value) {
     put_bytes(std::as_bytes(std::span{&value, 1}));
 }
@@ -121,7 +121,7 @@ void PcapngWriter::put_bytes(std::span<const std::byte> bytes) {
 
 void PcapngWriter::pad() { block_.resize((block_.size() + 3) & ~std::size_t{3}); }
 
-template <class T>
+template <std::unsigned_integral T>
 void PcapngWriter::option(std::uint16_t code, T value) {
     put(code);
     put(static_cast<std::uint16_t>(sizeof value));

@@ -3,6 +3,7 @@
 // Writes the pcapng file format (IETF draft-ietf-opsawg-pcapng): just what statctl has to say.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -62,11 +63,11 @@ class PcapngWriter {
   private:
     void begin(std::uint32_t type);
     void end();
-    template <class T>
+    template <std::unsigned_integral T>
     void put(T value);
     void put_bytes(std::span<const std::byte> bytes);
     void pad();
-    template <class T>
+    template <std::unsigned_integral T>
     void option(std::uint16_t code, T value);
     void option(std::uint16_t code, std::string_view text);
     void put_time(std::uint64_t ns);

@@ -87,7 +87,8 @@ class TextTable {
         std::string text;
         bool marked = false;
     };
-    void print_line(Out& out, std::span<const Text> line, bool colour) const;
+    /// Marked cells are in @p style, an escape sequence.
+    void print_line(Out& out, std::span<const Text> line, std::string_view style) const;
 
     std::vector<Head> columns_;
     std::vector<Text> cells_;

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstring>
+#include <statchan/types.hpp>
 
 #include "packets.hpp"
 #include "run.hpp"
@@ -90,6 +91,10 @@ TEST(Pcapng, BlocksAreWellFormed) {
     const std::array<std::uint32_t, 7> types{0x0a0d0d0a, 1, 1, 6, 6, 5, 5};
     for (std::size_t i = 0; i < types.size(); ++i) EXPECT_EQ(blocks[i].type, types[i]) << i;
     EXPECT_EQ(number(blocks[0].body, 0), 0x1a2b3c4dU);
+    EXPECT_NE(blocks[0].body.find(fmt::format("statctl {}", statchan::library_version())),
+              std::string::npos);
+    EXPECT_NE(blocks[0].body.find("Linux "), std::string::npos);
+    EXPECT_NE(blocks[1].body.find("a source"), std::string::npos);
     EXPECT_EQ(number(blocks[3].body, 12), test::known_packets()[10].bytes.size());
     EXPECT_EQ(number(blocks[3].body, 16), 1500U);
 }
