@@ -7,7 +7,7 @@
 
 namespace statctl {
 
-/// From now on SIGINT and SIGTERM ask for a clean end; a second one ends at once.
+/// From now on SIGINT and SIGTERM ask for a clean end; one that comes seconds later ends at once.
 void catch_stop_signals();
 
 /// One of them came.

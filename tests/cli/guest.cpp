@@ -55,7 +55,7 @@ const std::vector<Line> lines{
     {1, "$STATCTL source del nope", {"'nope'"}},
     {1, "$STATCTL source add synth sw0", {"'sw0'", "exists"}},
     {1, "$STATCTL source add pigeon sw1", {"'pigeon'", "loaded"}},
-    {1, "$STATCTL source add netdev eth9", {"'eth9'", "ip link"}},
+    {1, "$STATCTL source add netdev eth9", {"'eth9'", "network namespace"}},
     {1, "$STATCTL set sw0 pigeons=1", {"'pigeons'", "pps"}},
     {1, "$STATCTL set sw0 pps=many", {"pps", "'many'"}},
     {1, "$STATCTL set sw0 ports=5", {"ports"}},
