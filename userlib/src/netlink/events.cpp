@@ -25,7 +25,7 @@ class NetlinkEvents final : public EventBackend, private Receiver {
     [[nodiscard]] Result<std::optional<Event>> next(nanoseconds timeout) override;
 
   private:
-    void on_message(const Message& message) override;
+    bool on_message(const Message& message) override;
     void on_verdict(const Verdict&) override {}
     [[nodiscard]] Result<void> drain();
 
@@ -33,17 +33,18 @@ class NetlinkEvents final : public EventBackend, private Receiver {
     std::deque<Event> waiting_;
 };
 
-void NetlinkEvents::on_message(const Message& message) {
-    if (message.cmd != STATCHAN_CMD_EVENT) return;
+bool NetlinkEvents::on_message(const Message& message) {
+    if (message.cmd != STATCHAN_CMD_EVENT) return false;
     const auto& attrs = message.attrs;
     const auto type = attrs.u32(STATCHAN_A_EVENT);
-    if (!type) return;
+    if (!type) return false;
     waiting_.push_back({.type = static_cast<EventType>(*type),
                         .time = time_from_ns(attrs.u64(STATCHAN_A_TIME).value_or(0)),
                         .source = attrs.u32(STATCHAN_A_SOURCE).value_or(0),
                         .source_name = std::string{attrs.text(STATCHAN_A_NAME)},
                         .channel = attrs.u32(STATCHAN_A_CHANNEL).value_or(0),
                         .text = std::string{attrs.text(STATCHAN_A_TEXT)}});
+    return false;
 }
 
 // One datagram, so that what waits here stays little.

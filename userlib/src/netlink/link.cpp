@@ -16,10 +16,11 @@ class Answers : public Receiver {
   public:
     explicit Answers(std::uint32_t seq) : seq_{seq} {}
 
-    void on_message(const Message& message) final {
-        if (message.seq != seq_) return;
+    bool on_message(const Message& message) final {
+        if (message.seq != seq_) return false;
         interrupted |= (message.flags & NLM_F_DUMP_INTR) != 0;
         if (!failure) handle(message);
+        return false;
     }
     void on_verdict(const Verdict& verdict) final {
         if (verdict.seq != seq_) return;

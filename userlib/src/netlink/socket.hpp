@@ -18,7 +18,8 @@ namespace statchan::detail {
 class Receiver {
   public:
     virtual ~Receiver() = default;
-    virtual void on_message(const Message& message) = 0;
+    /// Whether the message must stay until Socket::release(); else it may be gone on return.
+    virtual bool on_message(const Message& message) = 0;
     virtual void on_verdict(const Verdict& verdict) = 0;
 };
 
@@ -46,13 +47,13 @@ class Socket {
     [[nodiscard]] virtual Result<void> send(std::span<std::byte> message) = 0;
 
     /// Receives a datagram (or all of a dump, where the library does that by itself) and hands
-    /// over its messages. Their memory stays until release().
+    /// over its messages.
     [[nodiscard]] virtual Result<Received> receive(Receiver& receiver) = 0;
 
     /// Bytes held for release().
     [[nodiscard]] virtual std::size_t held() const noexcept = 0;
 
-    /// Lets go of everything received so far.
+    /// Lets go of every message that was to stay.
     virtual void release() noexcept = 0;
 };
 

@@ -147,11 +147,12 @@ Result<StreamBackend::Flow> NetlinkStream::collect() {
     return end_ == End::reached ? Flow::ended : Flow::open;
 }
 
-void NetlinkStream::on_message(const Message& message) {
-    if (trouble_ || message.cmd != STATCHAN_CMD_SAMPLES) return;
+bool NetlinkStream::on_message(const Message& message) {
+    if (trouble_ || message.cmd != STATCHAN_CMD_SAMPLES) return false;
     // Groups are reused: a late message of the channel that had it before is none of ours.
-    if (message.attrs.u32(STATCHAN_A_CHANNEL) != identity_.channel) return;
+    if (message.attrs.u32(STATCHAN_A_CHANNEL) != identity_.channel) return false;
     if (auto taken = samples(message.attrs); !taken) trouble_ = std::move(taken.error());
+    return true;
 }
 
 Result<void> NetlinkStream::samples(const Attrs& attrs) {

@@ -36,7 +36,7 @@ class NetlinkStream final : public StreamBackend, private Receiver {
     [[nodiscard]] nanoseconds patience() const noexcept override;
 
   private:
-    void on_message(const Message& message) override;
+    bool on_message(const Message& message) override;
     void on_verdict(const Verdict&) override {}
     [[nodiscard]] Result<void> samples(const Attrs& attrs);
     [[nodiscard]] Result<void> gap_before(std::uint32_t cpu, std::uint64_t lost, Chunk records);

@@ -109,10 +109,11 @@ int NlSocket::on_valid(nl_msg* msg, void* self) {
     if (genlmsg_parse(header, 0, const_cast<nlattr**>(message.attrs.table()), Attrs::max, nullptr) <
         0)
         return NL_SKIP;
-    nlmsg_get(msg);
-    s.messages_.emplace_back(msg);
-    s.held_bytes_ += header->nlmsg_len;
-    s.receiver_->on_message(message);
+    if (s.receiver_->on_message(message)) {
+        nlmsg_get(msg);
+        s.messages_.emplace_back(msg);
+        s.held_bytes_ += header->nlmsg_len;
+    }
     return NL_OK;
 }
 
