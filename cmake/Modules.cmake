@@ -31,3 +31,10 @@ add_custom_target(modules
     COMMAND make -C ${KERNEL_BUILD_DIR} M=${STATCHAN_MODULES_DIR} modules
     COMMENT "Building kernel modules in modules-${kernel_version}"
     VERBATIM USES_TERMINAL)
+
+# As root; needs signed modules where the kernel asks for them.
+add_custom_target(modules_install
+    COMMAND make -C ${KERNEL_BUILD_DIR} M=${STATCHAN_MODULES_DIR} modules_install
+    COMMENT "Installing kernel modules of modules-${kernel_version}"
+    VERBATIM USES_TERMINAL)
+add_dependencies(modules_install modules)

@@ -24,7 +24,7 @@ test_sampler_shows_counters_and_samples() {
 
 test_sampler_ends_with_its_source() {
 	statctl source add synth sw1 pps=2000 cpus=1 >/dev/null || return
-	statchan_sampler sw1 >"$scratch/out" 2>"$scratch/err" &
+	stdbuf -oL statchan_sampler sw1 >"$scratch/out" 2>"$scratch/err" &
 	local sampler=$!
 	wait_for grep -q generation "$scratch/out" || fail "$(<"$scratch/err")" || return
 	statctl source del sw1 || return

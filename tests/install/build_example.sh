@@ -29,7 +29,7 @@ check() {
 	if out=$(STATCHAN_TRANSPORT=ioctl "$1" nosuch 1 2>&1); then
 		echo "$1: should have failed" && exit 1
 	fi
-	[[ $out == top:* ]] || { echo "$1: $out"; exit 1; }
+	[[ $out == sampler:* ]] || { echo "$1: $out"; exit 1; }
 	echo "ok: $1: $out"
 }
 
@@ -37,17 +37,17 @@ cmake -S "$examples" -B "$scratch/by-cmake" -DCMAKE_PREFIX_PATH="$prefix" \
 	-DCMAKE_CXX_COMPILER="$cxx" >"$scratch/log" ||
 	{ cat "$scratch/log"; exit 1; }
 cmake --build "$scratch/by-cmake" >"$scratch/log" || { cat "$scratch/log"; exit 1; }
-check "$scratch/by-cmake/statchan_top"
+check "$scratch/by-cmake/statchan_sampler"
 
 libdir=$(dirname "$(find "$prefix" -name statchan.pc)")
 export PKG_CONFIG_PATH=$libdir
 # As a packager would move it: the prefix follows the file.
 read -ra flags < <(pkg-config --cflags --libs statchan)
-"$cxx" -std=c++20 "$examples/top.cpp" -o "$scratch/by-pkg-config" "${flags[@]}"
+"$cxx" -std=c++20 "$examples/sampler.cpp" -o "$scratch/by-pkg-config" "${flags[@]}"
 LD_LIBRARY_PATH=$libdir/.. check "$scratch/by-pkg-config"
 
 read -ra flags < <(pkg-config --static --cflags --libs statchan)
-"$cxx" -std=c++20 "$examples/top.cpp" -o "$scratch/static" \
+"$cxx" -std=c++20 "$examples/sampler.cpp" -o "$scratch/static" \
 	"${flags[@]/-lstatchan/$libdir/../libstatchan.a}"
 check "$scratch/static"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// top for a source: the counters that grow fastest, and the newest samples, until Ctrl-C.
-//   top SOURCE [ROUNDS]        $STATCHAN_TRANSPORT chooses the transport
+// A small top for a source: the counters that grow fastest, and the newest samples, until Ctrl-C.
+//   sampler SOURCE [ROUNDS]        $STATCHAN_TRANSPORT chooses the transport
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -13,7 +13,7 @@
 using namespace std::chrono_literals;
 
 static int fail(const statchan::Error& error) {
-    std::fprintf(stderr, "top: %s\n", error.message().c_str());
+    std::fprintf(stderr, "sampler: %s\n", error.message().c_str());
     return 1;
 }
 
