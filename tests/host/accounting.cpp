@@ -23,7 +23,7 @@ StreamLedgerEntry entry(const Accounting& accounting, std::uint32_t cpu = 0) {
 }
 
 TEST(Accounting, CountsWhatComesInOrder) {
-    Accounting accounting{2, 1};
+    Accounting accounting{2};
     Records records;
     records.sample(0, 5).sample(1, 0).sample(0, 6).lost(0, 7, 9, 3).sample(0, 10);
     const auto found = accounting.scan(records.bytes(), {});
@@ -42,7 +42,7 @@ TEST(Accounting, CountsWhatComesInOrder) {
 }
 
 TEST(Accounting, NoticesWhatNobodyExplains) {
-    Accounting accounting{1, 1};
+    Accounting accounting{1};
     Records records;
     records.sample(0, 0).sample(0, 4).lost(0, 5, 6, 2).sample(0, 10);
     ASSERT_OK(accounting.scan(records.bytes(), {}));
@@ -50,7 +50,7 @@ TEST(Accounting, NoticesWhatNobodyExplains) {
 }
 
 TEST(Accounting, SeesReasonsThatAlternate) {
-    Accounting accounting{1, 1};
+    Accounting accounting{1};
     Records records;
     records.sample(0, 0).lost(0, 1, 9, 5).lost(0, 2, 8, 4, STATCHAN_LOST_NO_MEMORY).sample(0, 10);
     ASSERT_OK(accounting.scan(records.bytes(), {}));
@@ -58,7 +58,7 @@ TEST(Accounting, SeesReasonsThatAlternate) {
 }
 
 TEST(Accounting, ExplainsAcrossChunks) {
-    Accounting accounting{1, 1};
+    Accounting accounting{1};
     Records a;
     Records b;
     a.sample(0, 0).lost(0, 1, 2, 2);
@@ -69,20 +69,21 @@ TEST(Accounting, ExplainsAcrossChunks) {
 }
 
 TEST(Accounting, KnowsTheDecimationOfTheChannel) {
-    Accounting accounting{1, 300};  // 1 in 300 of a source at 1 in 100: every third record
+    Accounting accounting{1};
+    accounting.set_step(3);
     Records records;
-    records.sample(0, 9, 8, 100).sample(0, 12, 8, 100).lost(0, 15, 18, 2).sample(0, 21, 8, 100);
+    records.sample(0, 9).sample(0, 12).lost(0, 15, 18, 2).sample(0, 21);
     ASSERT_OK(accounting.scan(records.bytes(), {}));
     EXPECT_EQ(entry(accounting).gaps_unexplained, 0U);
     EXPECT_EQ(accounting.expected(0), 24U);
     Records more;
-    more.sample(0, 30, 8, 100);
+    more.sample(0, 30);
     ASSERT_OK(accounting.scan(more.bytes(), {}));
     EXPECT_EQ(entry(accounting).gaps_unexplained, 2U);
 }
 
 TEST(Accounting, SequenceThatGoesBackIsOutOfOrder) {
-    Accounting accounting{1, 1};
+    Accounting accounting{1};
     Records records;
     records.sample(0, 5).sample(0, 5).sample(0, 3).sample(0, 6);
     ASSERT_OK(accounting.scan(records.bytes(), {}));
@@ -91,7 +92,7 @@ TEST(Accounting, SequenceThatGoesBackIsOutOfOrder) {
 }
 
 TEST(Accounting, SocketGapSpansTheKernelsLossesToo) {
-    Accounting accounting{1, 1};
+    Accounting accounting{1};
     Records records;
     records.sample(0, 0).lost(0, 1, 20, 10, STATCHAN_LOST_SOCKET_OVERRUN).sample(0, 21);
     ASSERT_OK(accounting.scan(records.bytes(), {}));
@@ -100,7 +101,7 @@ TEST(Accounting, SocketGapSpansTheKernelsLossesToo) {
 }
 
 TEST(Accounting, UnreportedGapIsInNoReason) {
-    Accounting accounting{1, 1};
+    Accounting accounting{1};
     Records records;
     records.sample(0, 0)
         .lost(0, 1, 4, 4, static_cast<std::uint32_t>(LostReason::unreported))
@@ -112,7 +113,7 @@ TEST(Accounting, UnreportedGapIsInNoReason) {
 }
 
 TEST(Accounting, StopsAtTheSoftLimitAfterAWholeRecord) {
-    Accounting accounting{1, 1};
+    Accounting accounting{1};
     Records records;
     records.sample(0, 0).sample(0, 1).sample(0, 2);
     const auto found = accounting.scan(records.bytes(), {.soft_bytes = 57});
@@ -125,13 +126,13 @@ TEST(Accounting, LeavesACutRecordIfThatMayBe) {
     Records records;
     records.sample(0, 0).sample(0, 1);
     for (std::size_t cut = 8; cut <= 56; cut += 8) {
-        Accounting accounting{1, 1};
+        Accounting accounting{1};
         const auto whole = records.bytes();
         const auto found = accounting.scan(whole.first(whole.size() - cut), {.may_be_cut = true});
         ASSERT_OK(found);
         EXPECT_EQ(found->samples, 1U);
         EXPECT_EQ(found->bytes, 56U);
-        Accounting strict{1, 1};
+        Accounting strict{1};
         if (cut == 56) continue;  // cut exactly between the two
         EXPECT_FAILS(strict.scan(whole.first(whole.size() - cut), {}), errc::bad_data);
     }
@@ -145,7 +146,7 @@ TEST(Accounting, RejectsLyingHeads) {
     for (const auto lie : {Lie{0, 1, 0}, Lie{47, 1, 0}, Lie{8, 1, 0}, Lie{55, 2, 0}, Lie{0, 3, 0},
                            Lie{7, 77, 0}, Lie{65, 1, 0}, Lie{0xffffffff, 1, 0},
                            Lie{0xfffffff9, 3, 0}, Lie{56, 1, 2}, Lie{56, 2, 0xffff}}) {
-        Accounting accounting{2, 1};
+        Accounting accounting{2};
         Records records;
         records.raw(lie.len, lie.type, lie.cpu, 64);
         EXPECT_FAILS(accounting.scan(records.bytes(), {}), errc::bad_data);
@@ -153,14 +154,14 @@ TEST(Accounting, RejectsLyingHeads) {
 }
 
 TEST(Accounting, RejectsTooSmallLengthEvenIfItMayBeCut) {
-    Accounting accounting{1, 1};
+    Accounting accounting{1};
     Records records;
     records.raw(12, STATCHAN_RECORD_SAMPLE, 0, 64);
     EXPECT_FAILS(accounting.scan(records.bytes(), {.may_be_cut = true}), errc::bad_data);
 }
 
 TEST(Accounting, RejectsRecordsOfAnotherCpu) {
-    Accounting accounting{2, 1};
+    Accounting accounting{2};
     Records records;
     records.sample(1, 0);
     EXPECT_FAILS(accounting.scan(records.bytes(), {.cpu = 0}), errc::bad_data);
@@ -169,7 +170,7 @@ TEST(Accounting, RejectsRecordsOfAnotherCpu) {
 TEST(Accounting, RejectsLossesThatContradictThemselves) {
     for (const auto& [first, last, count] :
          {std::tuple{5U, 4U, 1U}, std::tuple{5U, 6U, 3U}, std::tuple{5U, 6U, 0U}}) {
-        Accounting accounting{1, 1};
+        Accounting accounting{1};
         Records records;
         records.lost(0, first, last, count);
         EXPECT_FAILS(accounting.scan(records.bytes(), {}), errc::bad_data);
@@ -178,7 +179,7 @@ TEST(Accounting, RejectsLossesThatContradictThemselves) {
 
 TEST(Accounting, SurvivesRandomBytes) {
     std::mt19937_64 random{2};
-    Accounting accounting{4, 1};
+    Accounting accounting{4};
     for (int round = 0; round < 20000; ++round) {
         Records records;
         records.sample(0, 1, 16).lost(1, 2, 4, 3).sample(2, 5, 40).raw(24, 3, 0, 24).sample(3, 6);

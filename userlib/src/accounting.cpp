@@ -46,8 +46,6 @@ Result<Scan> Accounting::scan(Chunk chunk, const ScanLimits& limits) {
 void Accounting::sample(Cpu& cpu, const std::byte* record) {
     const auto seq = wire::load<std::uint64_t>(record, 8);
     ++cpu.received;
-    if (step_ == 0) [[unlikely]]
-        learn_step(record);
     if (seq != cpu.next || cpu.explained != 0) [[unlikely]]
         jump(cpu, seq);
     else
@@ -89,14 +87,8 @@ bool Accounting::lost(Cpu& cpu, const std::byte* record) {
     return true;
 }
 
-void Accounting::learn_step(const std::byte* record) {
-    const auto source_rate = std::max(wire::load<std::uint32_t>(record, 32), 1U);
-    step_ = std::max(channel_rate_ / source_rate, 1U);
-}
-
 std::uint64_t Accounting::round_up(std::uint64_t seq) const noexcept {
-    const auto step = std::max<std::uint64_t>(step_, 1);
-    return (seq + step - 1) / step * step;
+    return (seq + step_ - 1) / step_ * step_;
 }
 
 std::optional<std::uint64_t> Accounting::expected(std::uint32_t cpu) const noexcept {

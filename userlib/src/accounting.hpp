@@ -37,10 +37,10 @@ struct ScanLimits {
 /// Sequence and gap accounting of one stream.
 class Accounting {
   public:
-    /// @p channel_rate: 1 in so many packets, in force for the channel; the records tell the
-    /// source's own rate, and seq % (channel / source) == 0 are taken.
-    Accounting(std::uint32_t nr_cpus, std::uint32_t channel_rate)
-        : cpus_(nr_cpus), channel_rate_{channel_rate} {}
+    explicit Accounting(std::uint32_t nr_cpus) : cpus_(nr_cpus) {}
+
+    /// The channel takes the records with seq % step == 0 (decimation). 1 at first.
+    void set_step(std::uint64_t step) noexcept { step_ = std::max<std::uint64_t>(step, 1); }
 
     /// Checks and counts the records of a chunk, aligned to 8; or says which record breaks the
     /// protocol. Reads each record's head once and never past the chunk.
@@ -53,7 +53,7 @@ class Accounting {
     [[nodiscard]] std::uint64_t untold_before(std::uint32_t cpu, std::uint64_t seq) const noexcept;
     /// Records of the channel with seq first to last, if it takes them all.
     [[nodiscard]] std::uint64_t records_in(std::uint64_t first, std::uint64_t last) const noexcept {
-        return (last - first) / std::max<std::uint64_t>(step_, 1) + 1;
+        return (last - first) / step_ + 1;
     }
     [[nodiscard]] std::uint32_t cpus() const noexcept {
         return static_cast<std::uint32_t>(cpus_.size());
@@ -77,12 +77,10 @@ class Accounting {
     void sample(Cpu& cpu, const std::byte* record);
     void jump(Cpu& cpu, std::uint64_t seq) const;
     [[nodiscard]] bool lost(Cpu& cpu, const std::byte* record);
-    void learn_step(const std::byte* record);
     [[nodiscard]] std::uint64_t round_up(std::uint64_t seq) const noexcept;
 
     std::vector<Cpu> cpus_;
-    std::uint32_t channel_rate_;
-    std::uint64_t step_ = 0;  // between two taken records; 0: not known before the first sample
+    std::uint64_t step_ = 1;
 };
 
 }  // namespace statchan::detail

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <fmt/format.h>
 
-#include <cerrno>
+#include <algorithm>
 #include <cstdlib>
 #include <statchan/client.hpp>
 #include <utility>
@@ -28,6 +28,9 @@ struct Client::Impl {
 
     /// An error that names the transports that can, if this one can not.
     [[nodiscard]] Result<void> require(Capability capability, Task task) const;
+
+    [[nodiscard]] Result<void> set_step(detail::StreamBackend& stream,
+                                        std::string_view source) const;
 
     /// Calls op(SourceRef, Catalog::Entry), and once more if the source turns out to be another
     /// than remembered.
@@ -80,6 +83,16 @@ auto Client::Impl::with_source(std::string_view name, Op op)
         if (!other) return pass_on(other.error());
         if (!*other) return result;
     }
+}
+
+// Only a channel that asked for a rate may take less than all of its source's records.
+Result<void> Client::Impl::set_step(detail::StreamBackend& stream, std::string_view source) const {
+    const auto& identity = stream.identity();
+    if (identity.requested.rate == 0) return {};
+    const auto info = transport->control().source(source);
+    if (!info) return pass_on(info.error());
+    stream.set_step(identity.effective.rate / std::max(info->rate, 1U));
+    return {};
 }
 
 Client::Client(std::unique_ptr<Impl> impl) noexcept : impl_{std::move(impl)} {}
@@ -193,6 +206,7 @@ Result<Stream> Client::subscribe(std::string_view source, const ChannelConfig& c
         source, [&](const SourceRef& ref, const detail::Catalog::Entry&) -> Result<Stream> {
             auto stream = impl_->transport->subscribe(ref, config);
             if (!stream) return pass_on(std::move(stream.error()));
+            if (auto set = impl_->set_step(**stream, source); !set) return pass_on(set.error());
             return Stream{std::move(*stream)};
         });
 }

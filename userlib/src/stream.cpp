@@ -42,7 +42,7 @@ std::size_t effective_batch_bytes(const ChannelConfig& requested, std::uint32_t 
 }
 
 StreamBackend::StreamBackend(StreamIdentity identity)
-    : identity_{std::move(identity)}, accounting_{identity_.nr_cpus, identity_.effective.rate} {}
+    : identity_{std::move(identity)}, accounting_{identity_.nr_cpus} {}
 
 void StreamBackend::release() noexcept {
     if (!taken_) return;

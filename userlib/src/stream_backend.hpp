@@ -39,6 +39,9 @@ class StreamBackend {
     /// Gives the memory of the last batch back. Harmless if there is none.
     void release() noexcept;
 
+    /// The channel takes 1 in @p step of the source's records: seq % step == 0.
+    void set_step(std::uint64_t step) noexcept { accounting_.set_step(step); }
+
     /// As Stream::fd().
     [[nodiscard]] virtual int fd() const noexcept = 0;
 

@@ -72,7 +72,9 @@ struct STATCHAN_API StreamLedgerEntry : LedgerEntry {
     std::uint64_t accepted_before = 0;
 
     /// Accepted and not lost on the way, but not yet received. 0 at rest, after the reader has
-    /// drained the stream; anything else then is a fault. Unavailable if `accepted` is.
+    /// drained the stream; anything else then is a fault. Unavailable if `accepted` is. On the
+    /// netlink transports what the socket lost after the last message that came stays here until
+    /// the next message of that CPU, or the end of the stream, tells of it.
     [[nodiscard]] Count in_flight() const noexcept;
 };
 

@@ -64,7 +64,8 @@ class Batch {
 ///             if (auto gap = item.gap()) ... else use(*item.sample());
 ///     if (batch.error() != statchan::errc::end_of_stream) ...
 ///
-/// Not thread-safe: one thread at a time. Different streams are independent.
+/// Not thread-safe: one thread at a time. Different streams are independent. Not for a forked
+/// child: mappings stay with the parent.
 class STATCHAN_API Stream {
   public:
     explicit Stream(std::unique_ptr<detail::StreamBackend> backend) noexcept;
