@@ -107,6 +107,17 @@ class Guest : public testing::Test {
     void TearDown() override { remove_sources(); }
 };
 
+// Words of shell that wait for something to have happened, instead of hoping for it after a while.
+// The channel on sw0 is open:
+const std::string opened = "until $STATCTL -j ledger | grep -q sw0; do :; done; ";
+// the statctl that was started last has its handlers of signals:
+const std::string ready = "until grep -q 'SigCgt:.*[2367abef]$' /proc/$!/status; do :; done; ";
+
+test::Outcome shell_within_a_minute(const std::string& line) {
+    ::setenv("STATCTL", STATCTL, 1);
+    return test::run({"timeout", "60", "sh", "-c", line});
+}
+
 TEST_F(Guest, OneGenerationHasOneDigestOverAllTransports) {
     std::string digest;
     for (const auto* transport : {"ioctl", "netlink", "netlink-nl", "mmap"}) {
@@ -143,9 +154,9 @@ TEST_F(Guest, WatchIsALineOfJsonPerInterval) {
 
 TEST_F(Guest, SamplesInTheShapesThereAre) {
     for (const auto* transport : {"ioctl", "netlink", "netlink-nl", "relay", "mmap"}) {
-        const auto outcome =
-            test::shell("(sleep 0.3; $STATCTL set sw0 emit=5 >/dev/null) & $STATCTL -j -t " +
-                        std::string{transport} + " samples sw0 --count 5 --snaplen 16");
+        const auto outcome = shell_within_a_minute(
+            "(" + opened + "$STATCTL set sw0 emit=5 >/dev/null) & $STATCTL -j -t " +
+            std::string{transport} + " samples sw0 --count 5 --snaplen 16");
         ASSERT_EQ(outcome.status, 0) << transport << ": " << outcome.err;
         const auto objects = json_lines(outcome.out);
         ASSERT_EQ(objects.size(), 6U) << transport << ": " << outcome.out;
@@ -160,16 +171,16 @@ TEST_F(Guest, SamplesInTheShapesThereAre) {
 }
 
 TEST_F(Guest, SignalsEndCleanlyWithTheLedger) {
-    for (const auto* signal : {"INT", "TERM"}) {
-        const auto outcome = test::shell("timeout --preserve-status -s " + std::string{signal} +
-                                         " 0.5 $STATCTL samples sw0");
+    for (const std::string signal : {"INT", "TERM"}) {
+        const auto outcome = shell_within_a_minute("$STATCTL samples sw0 & " + ready + opened +
+                                                   "kill -" + signal + " $!; wait $!");
         EXPECT_EQ(outcome.status, 0) << outcome.err;
         EXPECT_NE(outcome.err.find("0 samples of sw0 over mmap"), std::string::npos) << outcome.err;
         EXPECT_NE(outcome.err.find("PRODUCED"), std::string::npos) << outcome.err;
     }
-    for (const auto* command : {"monitor", "watch sw0"}) {
+    for (const std::string command : {"monitor", "watch sw0"}) {
         const auto outcome =
-            test::shell("timeout --preserve-status -s INT 0.5 $STATCTL " + std::string{command});
+            shell_within_a_minute("$STATCTL " + command + " & " + ready + "kill -INT $!; wait $!");
         EXPECT_EQ(outcome.status, 0) << command << ": " << outcome.err;
         EXPECT_EQ(outcome.err, "") << command;
     }
@@ -183,7 +194,8 @@ TEST_F(Guest, ReaderThatLeavesEndsAnIdleStream) {
 }
 
 TEST_F(Guest, SourceThatGoesIsAnEndNotAFailure) {
-    const auto outcome = test::shell("(sleep 0.5; $STATCTL source del sw0) & $STATCTL samples sw0");
+    const auto outcome =
+        shell_within_a_minute("(" + opened + "$STATCTL source del sw0) & $STATCTL samples sw0");
     EXPECT_EQ(outcome.status, 0) << outcome.err;
     EXPECT_NE(outcome.err.find("read samples of 'sw0': end of stream: source is gone"),
               std::string::npos)
@@ -191,8 +203,8 @@ TEST_F(Guest, SourceThatGoesIsAnEndNotAFailure) {
 }
 
 TEST_F(Guest, SourceThatGoesBeforeTheCountIsAFailure) {
-    const auto outcome =
-        test::shell("(sleep 0.5; $STATCTL source del sw0) & $STATCTL samples sw0 --count 3");
+    const auto outcome = shell_within_a_minute(
+        "(" + opened + "$STATCTL source del sw0) & $STATCTL samples sw0 --count 3");
     EXPECT_EQ(outcome.status, 1) << outcome.err;
     EXPECT_NE(outcome.err.find("end of stream: source is gone after 0 of 3 samples"),
               std::string::npos)
@@ -200,12 +212,16 @@ TEST_F(Guest, SourceThatGoesBeforeTheCountIsAFailure) {
 }
 
 TEST_F(Guest, MonitorTellsOfSources) {
-    const auto outcome = test::shell(
-        "(sleep 0.5; $STATCTL source add synth sw1 >/dev/null; $STATCTL source del sw1) &"
-        "$STATCTL -j monitor --count 2");
+    const auto outcome = shell_within_a_minute(
+        "file=$(mktemp); $STATCTL -j monitor >$file & "
+        // It listens as soon as it has told of anything.
+        "until [ -s $file ]; do $STATCTL set sw0 size=99 >/dev/null; done;"
+        "$STATCTL source add synth sw1 >/dev/null; $STATCTL source del sw1;"
+        "until grep -q source_gone $file; do :; done; kill $!; wait $!; cat $file; rm $file");
     ASSERT_EQ(outcome.status, 0) << outcome.err;
-    const auto objects = json_lines(outcome.out);
-    ASSERT_EQ(objects.size(), 2U);
+    auto objects = json_lines(outcome.out);
+    std::erase_if(objects, [](const Json& event) { return event["event"] == "source_changed"; });
+    ASSERT_EQ(objects.size(), 2U) << outcome.out;
     EXPECT_EQ(objects[0]["event"], "source_added");
     EXPECT_EQ(objects[0]["source"], "sw1");
     EXPECT_EQ(objects[1]["event"], "source_gone");
@@ -213,25 +229,26 @@ TEST_F(Guest, MonitorTellsOfSources) {
 
 TEST_F(Guest, CaptureToAPipe) {
     if (!test::has_program("tcpdump")) GTEST_SKIP() << "no tcpdump here";
-    const auto outcome = test::shell(
-        "(sleep 0.3; $STATCTL set sw0 emit=3 >/dev/null) &"
+    const auto outcome = shell_within_a_minute(
+        "(" + opened +
+        "$STATCTL set sw0 emit=3 >/dev/null) &"
         "$STATCTL samples sw0 --count 3 -w - | tcpdump -r - --count 2>/dev/null");
     EXPECT_EQ(outcome.status, 0) << outcome.err;
     EXPECT_EQ(outcome.out, "3 packets\n") << outcome.err;
 }
 
 TEST_F(Guest, FullDiskIsTold) {
-    const auto outcome = test::shell(
-        "(sleep 0.3; $STATCTL set sw0 emit=9 >/dev/null) &"
-        "$STATCTL samples sw0 --seconds 5 -w /dev/full");
+    const auto outcome = shell_within_a_minute("(" + opened +
+                                               "$STATCTL set sw0 emit=9 >/dev/null) &"
+                                               "$STATCTL samples sw0 --seconds 5 -w /dev/full");
     EXPECT_EQ(outcome.status, 1);
     EXPECT_NE(outcome.err.find("write '/dev/full': No space left on device"), std::string::npos)
         << outcome.err;
 }
 
 TEST_F(Guest, LedgerOfSomeoneElse) {
-    const auto outcome = test::shell(
-        "timeout 3 $STATCTL samples sw0 -q 2>/dev/null & sleep 0.4; $STATCTL -j ledger; kill $!");
+    const auto outcome = shell_within_a_minute("$STATCTL samples sw0 -q 2>/dev/null & " + opened +
+                                               "$STATCTL -j ledger; kill $!");
     const auto channels = Json::parse(outcome.out);
     ASSERT_EQ(channels.size(), 1U) << outcome.out;
     EXPECT_EQ(channels[0]["source"], "sw0");
