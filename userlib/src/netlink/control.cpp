@@ -136,14 +136,12 @@ Result<std::vector<std::byte>> NetlinkControl::schema(std::uint32_t source, std:
     request.put_u32(STATCHAN_A_SOURCE, source).put_u64(STATCHAN_A_LENGTH, datagram_bytes);
     std::vector<std::byte> blob;
     Pieces pieces{schema_max, task};
-    auto done = link_.exchange(std::move(request), task, [&](const Message& m) {
-        return pieces.add(m.attrs, [&](std::size_t bytes) -> std::span<std::byte> {
-            blob.resize(bytes);
-            return blob;
-        });
-    });
-    if (!done) return source_failed(std::move(done.error()));
-    if (auto whole = pieces.finish(); !whole) return pass_on(std::move(whole.error()));
+    const auto whole = link_.fetch(std::move(request), task, pieces,
+                                   [&](std::size_t bytes) -> std::span<std::byte> {
+                                       blob.resize(bytes);
+                                       return blob;
+                                   });
+    if (!whole) return source_failed(whole.error());
     return blob;
 }
 

@@ -106,6 +106,9 @@ Result<Exchange> Link::run(Request& request, Task task, Handler& handler) {
         void handle(const Message& m) override {
             if (auto done = handler.message(m); !done) failure = std::move(done.error());
         }
+        std::span<std::byte> place_of_data() noexcept override {
+            return failure ? std::span<std::byte>{} : handler.place();
+        }
         Handler& handler;
     } answers{++seq_, handler};
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "pieces.hpp"
 #include "socket.hpp"
 
 namespace statchan::detail {
@@ -52,10 +53,27 @@ class Link {
         return run(request, task, caller);
     }
 
+    /// As exchange(), for a dump of pieces; bulk goes straight to its place, if the socket can.
+    /// @p room(bytes) gives the memory for the whole.
+    template <class Room>
+    [[nodiscard]] Result<std::span<const std::byte>> fetch(Request request, Task task,
+                                                           Pieces& pieces, Room&& room) {
+        struct Fetcher final : Handler {
+            Fetcher(Pieces& p, Room& r) : pieces{p}, room{r} {}
+            Result<void> message(const Message& m) override { return pieces.add(m.attrs, room); }
+            std::span<std::byte> place() noexcept override { return pieces.place(); }
+            Pieces& pieces;
+            Room& room;
+        } fetcher{pieces, room};
+        if (auto done = run(request, task, fetcher); !done) return pass_on(std::move(done.error()));
+        return pieces.finish();
+    }
+
   private:
     struct Handler {
         virtual ~Handler() = default;
         virtual Result<void> message(const Message& message) = 0;
+        virtual std::span<std::byte> place() noexcept { return {}; }
     };
     Link(std::unique_ptr<Socket> socket, Family family) noexcept
         : socket_{std::move(socket)}, family_{std::move(family)} {}

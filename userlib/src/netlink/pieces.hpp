@@ -24,6 +24,11 @@ class Pieces {
         return copy(attrs);
     }
 
+    /// Where the next piece belongs; empty before the first.
+    [[nodiscard]] std::span<std::byte> place() const noexcept {
+        return to_.subspan(static_cast<std::size_t>(filled_));
+    }
+
     /// All there.
     [[nodiscard]] Result<std::span<const std::byte>> finish() const;
     [[nodiscard]] std::optional<std::uint64_t> digest() const noexcept { return digest_; }

@@ -21,6 +21,9 @@ class Receiver {
     /// Whether the message must stay until Socket::release(); else it may be gone on return.
     virtual bool on_message(const Message& message) = 0;
     virtual void on_verdict(const Verdict& verdict) = 0;
+    /// Where the payload of the next STATCHAN_A_DATA will be put, if that is known: a socket may
+    /// receive it right there. What else is written there is overwritten by the next.
+    virtual std::span<std::byte> place_of_data() noexcept { return {}; }
 };
 
 /// What one receive() found.

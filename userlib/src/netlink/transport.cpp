@@ -66,17 +66,11 @@ Result<RawSnapshot> NetlinkTransport::snapshot(const SourceRef& source,
 
     Pieces pieces{image_bytes(STATCHAN_COUNTERS_MAX), task};
     std::shared_ptr<Buffer> buffer;
-    auto done = link_.exchange(std::move(request), task, [&](const Message& m) {
-        return pieces.add(m.attrs, [&](std::size_t bytes) {
-            buffer = lend_buffer(buffers_, bytes);
-            return buffer->bytes();
-        });
+    const auto image = link_.fetch(std::move(request), task, pieces, [&](std::size_t bytes) {
+        buffer = lend_buffer(buffers_, bytes);
+        return buffer->bytes();
     });
-    if (!done) return source_failed(std::move(done.error()));
-    // Can not be: the kernel holds the snapshot while it is dumped.
-    if (done->interrupted) return fail(errc::interrupted_dump, task, "the dump was interrupted");
-    const auto image = pieces.finish();
-    if (!image) return pass_on(image.error());
+    if (!image) return source_failed(image.error());
     return RawSnapshot{*image, std::move(buffer), pieces.digest()};
 }
 

@@ -75,6 +75,7 @@ std::span<std::byte> Request::finish(std::uint32_t seq) {
 std::span<const std::byte> Attrs::bytes(std::uint16_t type) const noexcept {
     const auto* attr = table_[type];
     if (attr == nullptr) return {};
+    if (type == apart_type_ && apart_.data() != nullptr) return apart_;
     return {reinterpret_cast<const std::byte*>(attr) + NLA_HDRLEN,
             static_cast<std::size_t>(attr->nla_len - NLA_HDRLEN)};
 }

@@ -56,6 +56,12 @@ class Attrs {
         if (type <= max) table_[static_cast<std::size_t>(type)] = attr;
     }
 
+    /// The payload of attribute @p type is these bytes, which lie apart from its head.
+    void set_apart(std::uint16_t type, std::span<const std::byte> payload) noexcept {
+        apart_type_ = type;
+        apart_ = payload;
+    }
+
     /// For libraries that fill a table themselves: max + 1 places, all nullptr.
     [[nodiscard]] const nlattr** table() noexcept { return table_.data(); }
 
@@ -80,6 +86,8 @@ class Attrs {
         return value;
     }
     std::array<const nlattr*, max + 1> table_{};
+    std::uint16_t apart_type_ = 0;
+    std::span<const std::byte> apart_{};
 };
 
 /// Reads a run of attributes, e.g. those in a nest; false if one does not fit. The run must be
