@@ -97,7 +97,7 @@ TEST_P(Namespaces, PacketsOfOneAreNotHeardInTheOther) {
     };
     left = open_in(veth.left, "veth0");
     right = open_in(third, "lo");
-    ping(veth, 5, 10);
+    exchange(veth, 5, 10);
     const auto heard = left->next(patience);
     ASSERT_OK(heard);
     EXPECT_GT(heard->sample_count(), 0U);

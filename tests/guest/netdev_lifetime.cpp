@@ -3,10 +3,11 @@
 // An interface goes down, is renamed, deleted or moved: its streams end clearly, after what was
 // accepted, and nobody keeps it from going. (The kernel would say "unregister_netdevice: waiting
 // for ... to become free", which fails every test.)
+#include <functional>
 #include <thread>
 
+#include "support/links.hpp"
 #include "support/netns.hpp"
-#include "support/process.hpp"
 #include "support/transport.hpp"
 #include "support/wait.hpp"
 
@@ -24,11 +25,11 @@ class NetdevLifetime : public testing::TestWithParam<std::string> {
     [[nodiscard]] bool source_is_there() const { return client.source("veth0").has_value(); }
 
     // Opens a stream, lets packets pass, does it, and reads to the end.
-    void expect_end_of_stream_when(const std::string& command) {
+    void expect_end_of_stream_when(const std::function<void()>& command) {
         auto stream = client.subscribe("veth0", {.watermark_records = 10'000, .timeout = 1h});
         ASSERT_OK(stream);
-        ping(veth, 20, 100);
-        sh(command);
+        exchange(veth, 20, 100);
+        command();
         std::uint64_t received = 0;
         std::optional<statchan::Error> error;
         const auto deadline = Clock::now() + patience;
@@ -53,12 +54,12 @@ class NetdevLifetime : public testing::TestWithParam<std::string> {
 OVER_TRANSPORTS_WITH(NetdevLifetime, statchan::Capability::samples);
 
 TEST_P(NetdevLifetime, DownEndsStreamsAndUpBeginsAnew) {
-    expect_end_of_stream_when("ip link set veth0 down");
+    expect_end_of_stream_when([] { set_down("veth0"); });
     EXPECT_TRUE(source_is_there()) << "the interface is still there";
-    sh("ip link set veth0 up");
+    set_up("veth0");
     auto stream = client.subscribe("veth0", {.timeout = 1ms});
     ASSERT_OK(stream);
-    ping(veth, 3, 100);
+    exchange(veth, 3, 100);
     const auto batch = stream->next(patience);
     ASSERT_OK(batch);
     EXPECT_GT(batch->sample_count(), 0U);
@@ -66,7 +67,10 @@ TEST_P(NetdevLifetime, DownEndsStreamsAndUpBeginsAnew) {
 }
 
 TEST_P(NetdevLifetime, RenameEndsTheSource) {
-    expect_end_of_stream_when("ip link set veth0 down && ip link set veth0 name other0");
+    expect_end_of_stream_when([] {
+        set_down("veth0");
+        rename_link("veth0", "other0");
+    });
     EXPECT_TRUE(eventually([&] { return !source_is_there(); }));
     const auto added = client.add_source("other0", "netdev");
     ASSERT_OK(added);
@@ -74,7 +78,7 @@ TEST_P(NetdevLifetime, RenameEndsTheSource) {
 }
 
 TEST_P(NetdevLifetime, DeletionEndsTheSource) {
-    expect_end_of_stream_when("ip link del veth0");
+    expect_end_of_stream_when([] { remove_link("veth0"); });
     EXPECT_TRUE(eventually([&] { return !source_is_there(); }));
     const auto gone = client.subscribe("veth0");
     ASSERT_FALSE(gone.has_value());
@@ -82,7 +86,7 @@ TEST_P(NetdevLifetime, DeletionEndsTheSource) {
 }
 
 TEST_P(NetdevLifetime, MoveToAnotherNamespaceEndsTheSource) {
-    expect_end_of_stream_when("ip link set veth0 netns third");
+    expect_end_of_stream_when([&] { move_link("veth0", third); });
     EXPECT_TRUE(eventually([&] { return !source_is_there(); }));
     const Inside there{third};
     EXPECT_FALSE(open_client(GetParam()).source("veth0").has_value()) << "it came along unasked";
@@ -90,16 +94,17 @@ TEST_P(NetdevLifetime, MoveToAnotherNamespaceEndsTheSource) {
 
 TEST_P(NetdevLifetime, EndOfTheNamespaceEndsTheSource) {
     Namespace space{"brief"};
-    sh("ip -n brief link add dummy0 type dummy && ip -n brief link set dummy0 up");
     std::optional<statchan::Stream> stream;
     {
         const Inside there{space};
+        add_dummy("dummy0");
+        set_up("dummy0");
         auto inside = open_client(GetParam());
         ASSERT_OK(inside.add_source("dummy0", "netdev"));
         auto opened = inside.subscribe("dummy0");
         ASSERT_OK(opened);
         stream.emplace(std::move(*opened));
-        sh("ip link del dummy0");
+        remove_link("dummy0");
     }
     space.remove();
     std::optional<statchan::Error> error;
@@ -116,7 +121,8 @@ TEST_P(NetdevLifetime, EndOfTheNamespaceEndsTheSource) {
 // Delete and make, again and again, while a reader takes what it gets and snapshots are taken.
 TEST_P(NetdevLifetime, ComesAndGoesUnderReaders) {
     for (int i = 0; i < 5; ++i) {
-        sh("ip link add flap0 type dummy && ip link set flap0 up");
+        add_dummy("flap0");
+        set_up("flap0");
         ASSERT_OK(client.add_source("flap0", "netdev"));
         auto stream = client.subscribe("flap0");
         ASSERT_OK(stream);
@@ -126,7 +132,7 @@ TEST_P(NetdevLifetime, ComesAndGoesUnderReaders) {
             while (other.snapshot("flap0")) {
             }
         }};
-        sh("ip link del flap0");
+        remove_link("flap0");
         taker.join();
         EXPECT_TRUE(eventually([&] {
             const auto batch = stream->next(10ms);

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "support/links.hpp"
 #include "support/netns.hpp"
 #include "support/process.hpp"
 #include "support/transport.hpp"
@@ -156,9 +157,9 @@ OVER_TRANSPORTS_WITH(NetdevPackets, statchan::Capability::samples);
 
 TEST_P(NetdevPackets, SmallAndFragmented) {
     compare([&] {
-        ping(veth, 20, 0);
-        ping(veth, 20, 56);
-        ping(veth, 10, 4000);  // fragments: several frames of one skb's pages
+        exchange(veth, 20, 0);
+        exchange(veth, 20, 57);
+        exchange(veth, 10, 4000);  // fragments
     });
     EXPECT_GE(egress, 50U);
     EXPECT_GE(sampled.size() - egress, 50U);
@@ -179,12 +180,14 @@ TEST_P(NetdevPackets, LargeUdp) {
 }
 
 TEST_P(NetdevPackets, Vlan) {
-    for (const auto* side : {"left", "right"}) {
-        sh(std::string{"ip -n "} + side +
-           " -batch - <<EOF\nlink add link veth0 name veth0.7 type vlan id 7\naddr add 10.8.0." +
-           (side[0] == 'l' ? "1" : "2") + "/24 dev veth0.7\nlink set veth0.7 up\nEOF");
+    for (const auto& [side, address] :
+         {std::pair{&veth.left, "10.8.0.1"}, std::pair{&veth.right, "10.8.0.2"}}) {
+        const Inside there{*side};
+        add_vlan("veth0.7", "veth0", 7);
+        set_address("veth0.7", address);
+        set_up("veth0.7");
     }
-    compare([&] { ping(veth, 20, 200, "10.8.0.2"); });
+    compare([&] { exchange(veth, 20, 200, "10.8.0.1", "10.8.0.2"); });
     EXPECT_GE(vlans, 40U);
 }
 

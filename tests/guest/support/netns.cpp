@@ -4,10 +4,8 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <net/if.h>
 #include <netinet/udp.h>
 #include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,11 +13,11 @@
 
 #include <cstring>
 #include <fstream>
-#include <functional>
 #include <optional>
 #include <thread>
 #include <utility>
 
+#include "links.hpp"
 #include "process.hpp"
 
 namespace lab {
@@ -51,33 +49,6 @@ sockaddr_in address(const char* text) {
 
 std::string handle_of(const std::string& name) { return "/run/netns/" + name; }
 
-// An ioctl about an interface of the calling thread's namespace.
-void configure(const std::string& interface, unsigned long request,
-               const std::function<void(ifreq&)>& fill) {
-    const Socket s{SOCK_DGRAM};
-    ifreq about{};
-    interface.copy(about.ifr_name, IFNAMSIZ - 1);
-    fill(about);
-    EXPECT_EQ(::ioctl(s.fd, request, &about), 0) << interface << ": " << std::strerror(errno);
-}
-
-void set_up(const std::string& interface) {
-    configure(interface, SIOCSIFFLAGS, [](ifreq& about) { about.ifr_flags = IFF_UP; });
-}
-
-// With 24 bits of network.
-void set_address(const std::string& interface, const char* text) {
-    const auto set = [&](unsigned long request, const char* value) {
-        configure(interface, request, [&](ifreq& about) {
-            auto a = address(value);
-            a.sin_port = 0;
-            std::memcpy(&about.ifr_addr, &a, sizeof a);
-        });
-    };
-    set(SIOCSIFADDR, text);
-    set(SIOCSIFNETMASK, "255.255.255.0");
-}
-
 const sockaddr* plain(const sockaddr_in& a) { return reinterpret_cast<const sockaddr*>(&a); }
 
 void listen_on(const Socket& s, const char* text) {
@@ -86,6 +57,8 @@ void listen_on(const Socket& s, const char* text) {
     ::setsockopt(s.fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     const int room = 8 << 20;
     ::setsockopt(s.fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
+    const timeval limit{.tv_sec = 10, .tv_usec = 0};
+    ::setsockopt(s.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     EXPECT_EQ(::bind(s.fd, plain(at), sizeof at), 0) << std::strerror(errno);
 }
 
@@ -129,8 +102,7 @@ Inside::~Inside() {
 }
 
 Veth::Veth(const std::string& prefix) : left{prefix + "left"}, right{prefix + "right"} {
-    sh("ip link add veth0 netns " + left.name() + " type veth peer name veth0 netns " +
-       right.name());
+    add_veth("veth0", left, right);
     for (const auto& [side, at] :
          {std::pair{&left, left_address}, std::pair{&right, right_address}}) {
         const Inside there{*side};
@@ -139,18 +111,34 @@ Veth::Veth(const std::string& prefix) : left{prefix + "left"}, right{prefix + "r
     }
 }
 
-std::string hardware_address(const std::string& interface) {
-    const Socket s{SOCK_DGRAM};
-    ifreq about{};
-    interface.copy(about.ifr_name, IFNAMSIZ - 1);
-    EXPECT_EQ(::ioctl(s.fd, SIOCGIFHWADDR, &about), 0) << std::strerror(errno);
-    return {about.ifr_hwaddr.sa_data, 6};
-}
-
-void ping(const Veth& veth, unsigned count, unsigned bytes, const char* to) {
-    const auto pinged = run("ip netns exec " + veth.left.name() + " ping -q -i 0.002 -W 5 -c " +
-                            std::to_string(count) + " -s " + std::to_string(bytes) + " " + to);
-    EXPECT_TRUE(pinged.ok()) << pinged.text();
+void exchange(const Veth& veth, unsigned count, std::size_t bytes, const char* from,
+              const char* to) {
+    std::optional<Socket> near;
+    std::optional<Socket> far;
+    {
+        const Inside here{veth.left};
+        near.emplace(SOCK_DGRAM);
+        listen_on(*near, from);
+    }
+    {
+        const Inside there{veth.right};
+        far.emplace(SOCK_DGRAM);
+        listen_on(*far, to);
+    }
+    const std::vector<char> data(bytes, 'e');
+    std::vector<char> part(1U << 16);
+    const auto pass = [&](const Socket& out, const char* address_of, const Socket& in) {
+        const auto a = address(address_of);
+        EXPECT_EQ(::sendto(out.fd, data.data(), bytes, 0, plain(a), sizeof a),
+                  static_cast<ssize_t>(bytes))
+            << std::strerror(errno);
+        EXPECT_EQ(::recv(in.fd, part.data(), part.size(), 0), static_cast<ssize_t>(bytes))
+            << std::strerror(errno);
+    };
+    for (unsigned i = 0; i < count; ++i) {
+        pass(*near, to, *far);
+        pass(*far, from, *near);
+    }
 }
 
 void send_tcp(const Veth& veth, std::size_t bytes) {
@@ -213,8 +201,6 @@ void send_udp(const Veth& veth, unsigned count, std::size_t bytes, std::uint16_t
     }
     std::size_t arrived = 0;
     std::vector<char> part(1U << 16);
-    const timeval limit{.tv_sec = 10, .tv_usec = 0};
-    ::setsockopt(server->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     while (arrived < count * bytes) {
         const auto got = ::recv(server->fd, part.data(), part.size(), 0);
         if (got < 0) break;

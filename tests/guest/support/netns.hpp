@@ -52,15 +52,16 @@ struct Veth {
     static constexpr const char* right_address = "10.7.0.2";
 };
 
-/// The hardware address of an interface of the calling thread's namespace, as 6 bytes.
-std::string hardware_address(const std::string& interface);
+// Traffic that fails the test if it does not arrive whole.
 
-// Traffic from the left to the right. Fails the test if it does not arrive whole.
-
-void ping(const Veth& veth, unsigned count, unsigned bytes, const char* to = Veth::right_address);
-/// By TCP: much of it in non-linear packets of up to 64 KiB, which the stack leaves to be cut.
+/// @p count datagrams of @p bytes to the right, each answered by one as long.
+void exchange(const Veth& veth, unsigned count, std::size_t bytes,
+              const char* from = Veth::left_address, const char* to = Veth::right_address);
+/// To the right by TCP: much of it in non-linear packets of up to 64 KiB, which the stack leaves to
+/// be cut.
 void send_tcp(const Veth& veth, std::size_t bytes);
-/// By UDP, @p count datagrams of @p bytes; @p segment cuts one write into packets so large.
+/// To the right by UDP, @p count datagrams of @p bytes; @p segment cuts one write into packets so
+/// large.
 void send_udp(const Veth& veth, unsigned count, std::size_t bytes, std::uint16_t segment = 0);
 
 /// A packet of a capture file.
