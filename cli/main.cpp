@@ -33,7 +33,8 @@ void ensure_standard_streams() {
 int finish(statctl::Context& context, const statctl::Result<void>& result) {
     context.out.flush();
     const int error = context.out.error();
-    if (error == EPIPE) return done;
+    // Nobody reads any more, or nobody read and the user ended us.
+    if (error == EPIPE || error == EINTR) return done;
     if (!result) {
         const bool usage = result.error() == statchan::errc::unknown_transport;
         return complain(result.error().message(), usage ? bad_usage : failed);

@@ -5,9 +5,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <string_view>
+
+#include "signals.hpp"
 
 namespace statctl {
 
@@ -16,14 +19,17 @@ bool Out::flush() {
     std::size_t left = buffer_.size();
     while (left != 0 && error_ == 0) {
         const auto n = ::write(fd_, data, left);
-        if (n >= 0) {
-            data += n;
-            left -= static_cast<std::size_t>(n);
-        } else if (errno == EAGAIN) {
+        const auto written = static_cast<std::size_t>(std::max<ssize_t>(n, 0));
+        const int failed = n < 0 ? errno : 0;
+        data += written;
+        left -= written;
+        if (failed == EAGAIN) {
             pollfd writable{.fd = fd_, .events = POLLOUT, .revents = 0};
             ::poll(&writable, 1, -1);
-        } else if (errno != EINTR) {
-            error_ = errno;
+        } else if (failed != 0 && failed != EINTR) {
+            error_ = failed;
+        } else if (left != 0 && stop_requested()) {
+            error_ = EINTR;  // nobody reads, and the user waits for us no longer
         }
     }
     buffer_.clear();

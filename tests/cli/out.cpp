@@ -4,12 +4,16 @@
 #include "out.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
 
 #include "run.hpp"
+#include "signals.hpp"
 
 namespace {
 
@@ -32,6 +36,27 @@ TEST(Output, ClosedStreamsDoNoHarm) {
 
 TEST(Output, NoEscapesWhenNotATerminal) {
     EXPECT_EQ(test::statctl({"transports"}).out.find('\033'), std::string::npos);
+}
+
+TEST(Output, ASignalEndsAWriteThatNobodyReads) {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe(ends.data()), 0);
+    const auto child = ::fork();
+    if (child == 0) {
+        ::alarm(20);  // a hang is a failure
+        statctl::catch_stop_signals();
+        statctl::Out out{ends[1]};
+        out.write(std::string(1U << 20, 'x'));
+        std::_Exit(out.error());
+    }
+    ::usleep(200'000);
+    ::kill(child, SIGINT);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), EINTR);
+    ::close(ends[0]);
+    ::close(ends[1]);
 }
 
 TEST(Output, NoticesThatTheReaderOfAPipeLeft) {

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+//
+// Completion in bash, as far as it goes without the modules.
+#include <gtest/gtest.h>
+
+#include "run.hpp"
+
+namespace {
+
+// What bash offers for the last of the words.
+std::string completed(const std::string& words) {
+    const auto outcome = test::shell(
+        "bash -c 'statctl() { \"$STATCTL\" \"$@\"; }; . " STATCTL_COMPLETION "; COMP_WORDS=(" +
+        words + "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _statctl; echo \"${COMPREPLY[*]}\"'");
+    return outcome.out + outcome.err;
+}
+
+TEST(Completion, OfCommandsTransportsAndOptions) {
+    EXPECT_EQ(completed("statctl s"), "sources source set schema samples\n");
+    EXPECT_EQ(completed("statctl -j wa"), "watch\n");
+    EXPECT_EQ(completed("statctl -t net"), "netlink netlink-nl\n");
+    EXPECT_EQ(completed("statctl get -t r"), "relay\n");
+    EXPECT_EQ(completed("statctl source \"\""), "add del\n");
+    EXPECT_EQ(completed("statctl source add n"), "netdev\n");
+    EXPECT_EQ(completed("statctl -t mmap samples eth0 --wa"), "--watermark --watermark-bytes\n");
+    EXPECT_EQ(completed("statctl samples eth0 -w \"\""), "\n");
+}
+
+}  // namespace
