@@ -14,12 +14,12 @@
 
 namespace test {
 
+using statchan::Result;
 using statchan::detail::Attrs;
 using statchan::detail::Message;
 using statchan::detail::Received;
 using statchan::detail::Receiver;
 using statchan::detail::Request;
-using statchan::Result;
 using statchan::detail::Verdict;
 
 /// What a test's kernel sends: one datagram with one message, a verdict, or a mishap.
