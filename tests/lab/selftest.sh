@@ -99,7 +99,8 @@ test_exchange_is_writable_and_shared() {
 }
 
 test_nothing_else_changes_on_the_host() {
-	wants 0 vm -- sh -c "! touch $HERE/written && echo x >/tmp/lab-$$-written && echo x >/root/lab-$$-written" &&
+	# under /tmp the guest may write, but to memory of its own
+	wants 0 vm -- sh -c "touch $HERE/written; echo x >/tmp/lab-$$-written && echo x >/root/lab-$$-written" &&
 		! ls "$HERE/written" "/tmp/lab-$$-written" "/root/lab-$$-written" 2>/dev/null
 }
 
