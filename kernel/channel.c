@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 
 #include "core.h"
+#include "fault.h"
 
 /* the list, and that its members are open */
 DEFINE_MUTEX(statchan_channels_lock);
@@ -121,6 +122,7 @@ static void channel_init_cpu(struct statchan_channel *ch, int cpu)
 	cc->cpu = cpu;
 	cc->ch = ch;
 	cc->first_seq = STATCHAN_SEQ_NONE;
+	cc->spare = STATCHAN_GAP_SPARE;
 	statchan_hrtimer_setup(&cc->timer, statchan_emit_timer,
 			       HRTIMER_MODE_REL_PINNED_SOFT);
 	init_irq_work(&cc->work, channel_notify);
@@ -144,9 +146,11 @@ void statchan_channel_put(struct statchan_channel *ch)
 /* Takes over the caller's reference to @src, also on error */
 static struct statchan_channel *channel_alloc(struct statchan_source *src)
 {
-	struct statchan_channel *ch = kzalloc(sizeof(*ch), GFP_KERNEL);
+	struct statchan_channel *ch = NULL;
 	int cpu;
 
+	if (!statchan_fault(STATCHAN_FAULT_CHANNEL))
+		ch = kzalloc(sizeof(*ch), GFP_KERNEL);
 	if (!ch) {
 		statchan_source_put(src);
 		return NULL;
@@ -195,6 +199,9 @@ static int channel_check(struct net *net, const struct statchan_channel_req *req
 		return statchan_err(err, -EOPNOTSUPP, "transport %s has no %s: use %s",
 				    t->name, what[req->kind], names);
 	}
+	if (req->follows && req->kind != STATCHAN_CHANNEL_SAMPLES)
+		return statchan_err(err, -EINVAL, "channel %u can't be followed: only a channel of samples follows another",
+				    req->follows);
 	if (req->kind == STATCHAN_CHANNEL_SAMPLES && !statchan_may_admin(net))
 		return statchan_err(err, -EPERM, "packet contents are private: samples need CAP_NET_ADMIN in their network namespace");
 	return 0;
@@ -214,7 +221,9 @@ static int channel_start(struct statchan_channel *ch,
 	if (ch->kind != STATCHAN_CHANNEL_SAMPLES)
 		return 0;
 	ret = config_rate(ch, err);
-	if (!ret)
+	if (!ret && req->follows)
+		ret = statchan_source_continue(ch->src, req->follows, ch, err);
+	else if (!ret)
 		ret = statchan_source_attach(ch->src, ch, err);
 	if (ret)
 		ch->transport->close(ch);
@@ -254,7 +263,7 @@ static void channel_retract(struct statchan_channel *ch)
 /**
  * statchan_channel_open() - open a channel on a source
  * @net:	of the consumer
- * @req:	in: source, transport, kind, want; out: the rest
+ * @req:	in: source, transport, kind, want, follows; out: the rest
  * @pid:	to show to people
  * @err:	gets the sentence
  *
@@ -328,22 +337,23 @@ unlock:
  */
 void statchan_channel_end(struct statchan_channel *ch)
 {
-	unsigned long flags;
 	int cpu;
 
-	for_each_possible_cpu(cpu) {
-		struct statchan_channel_cpu *cc = per_cpu_ptr(ch->cpu, cpu);
-
-		statchan_emit_flush(cc);
-		raw_spin_lock_irqsave(&cc->lock, flags);
-		cc->ended = true;
-		raw_spin_unlock_irqrestore(&cc->lock, flags);
-	}
+	for_each_possible_cpu(cpu)
+		statchan_emit_end(per_cpu_ptr(ch->cpu, cpu));
 	/* after the last record: who sees the end finds all there is */
 	smp_store_release(&ch->eos, true);
 	if (ch->transport->end)
 		ch->transport->end(ch);
 	wake_up_interruptible_poll(&ch->wait, EPOLLIN | EPOLLRDNORM | EPOLLHUP);
+}
+
+/* Take a channel off its source; what it accepted can be read to the end. Process
+ * context, may sleep. One that has ended stays as it is.
+ */
+void statchan_channel_stop(struct statchan_channel *ch)
+{
+	statchan_source_stop(ch->src, ch);
 }
 
 static void channel_silence(struct statchan_channel *ch)

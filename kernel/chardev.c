@@ -305,8 +305,6 @@ static int dev_channel_open(struct statchan_file *f, void *arg,
 	struct statchan_channel *ch;
 	int ret = 0;
 
-	if (req->reserved)
-		return statchan_err(err, -EINVAL, "reserved field is not 0");
 	/* a multicast channel belongs to its sockets, not to a file */
 	if (req->transport == STATCHAN_T_NETLINK)
 		return statchan_err(err, -EOPNOTSUPP, "transport netlink: open it through generic netlink, STATCHAN_CMD_CHANNEL_OPEN");
@@ -341,6 +339,22 @@ static int dev_read(struct statchan_file *f, void *arg, struct statchan_err *err
 	if (!ch->transport->read || ch->kind != STATCHAN_CHANNEL_SAMPLES)
 		return not_by(ch, "reading records", err);
 	return ch->transport->read(ch, arg, err);
+}
+
+static int dev_channel_stop(struct statchan_file *f, void *arg,
+			    struct statchan_err *err)
+{
+	struct statchan_channel_stop *req = arg;
+	struct statchan_channel *ch = file_channel(f);
+
+	if (req->reserved)
+		return statchan_err(err, -EINVAL, "reserved field is not 0");
+	if (!ch)
+		return no_channel("stopping", err);
+	if (ch->kind != STATCHAN_CHANNEL_SAMPLES)
+		return not_by(ch, "stopping", err);
+	statchan_channel_stop(ch);
+	return 0;
 }
 
 static int dev_relay_state(struct statchan_file *f, void *arg,
@@ -437,6 +451,9 @@ static const struct {
 	},
 	[_IOC_NR(STATCHAN_IOC_RELAY_STATE)] = {
 		dev_relay_state, sizeof(struct statchan_relay_state)
+	},
+	[_IOC_NR(STATCHAN_IOC_CHANNEL_STOP)] = {
+		dev_channel_stop, sizeof(struct statchan_channel_stop)
 	},
 };
 

@@ -139,6 +139,11 @@ int statchan_source_set_rate(struct statchan_source *src, u32 rate,
 int statchan_source_attach(struct statchan_source *src,
 			   struct statchan_channel *ch,
 			   struct statchan_err *err);
+int statchan_source_continue(struct statchan_source *src, u32 old_id,
+			     struct statchan_channel *ch,
+			     struct statchan_err *err);
+void statchan_source_stop(struct statchan_source *src,
+			  struct statchan_channel *ch);
 void statchan_source_detach(struct statchan_source *src,
 			    struct statchan_channel *ch);
 
@@ -159,6 +164,9 @@ void statchan_kind_net_exit(struct net *net);
 
 #define STATCHAN_SEQ_NONE	(~0ULL)
 
+/* A gap of each reason for which a record is not accepted */
+#define STATCHAN_GAP_SPARE	(4 * sizeof(struct statchan_lost))
+
 /* Losses not yet told to the consumer, of one reason */
 struct statchan_gap {
 	u64 first_seq;
@@ -178,6 +186,10 @@ struct statchan_gap {
  * @flushing:	the announcement comes from the timeout or the end of stream
  * @unflushed:	set by announce: something can't be shown yet to all kinds of
  *		readers, so the timeout must come again
+ * @stopped:	nothing is offered: not yet, or not any more. Owner: emit on this
+ *		CPU, or who sees to it that there is none
+ * @spare:	bytes that reserve keeps free: room for the gaps that must be told
+ *		before the end of the stream, and 0 then
  * @gaps:	bit r: gap[r] waits to be written
  * @priv:	of the transport
  * @work:	leaves the producer's context to notify the consumer
@@ -188,7 +200,9 @@ struct statchan_channel_cpu {
 	bool timer_armed;
 	bool flushing;
 	bool unflushed;
+	bool stopped;
 	u16 cpu;
+	u32 spare;
 	u32 gaps;
 	struct statchan_channel *ch;
 	void *priv;
@@ -244,7 +258,8 @@ struct statchan_channel {
  *
  * For transports with STATCHAN_CAP_SAMPLES, under cc->lock with IRQs off:
  * @reserve:	memory for @room bytes (a multiple of STATCHAN_ALIGN), or NULL
- *		and *reason. Nothing is visible to the consumer yet; a second
+ *		and *reason. Beside it cc->spare bytes must be left for other
+ *		reserves. Nothing is visible to the consumer yet; a second
  *		reserve without commit returns the same place.
  * @commit:	the reserved record is complete
  * @announce:	all committed may be delivered now. Return: whether @notify must
@@ -296,6 +311,7 @@ statchan_channel_open(struct net *net, struct statchan_channel_req *req,
 void statchan_channel_close(struct statchan_channel *ch);
 void statchan_channel_put(struct statchan_channel *ch);
 void statchan_channel_end(struct statchan_channel *ch);
+void statchan_channel_stop(struct statchan_channel *ch);
 struct statchan_channel *statchan_channel_after(struct net *net, u32 id);
 int statchan_channel_info(struct net *net, struct statchan_channel_info *info);
 int statchan_channel_ledger(struct net *net, u32 id, u32 cpu,
@@ -304,6 +320,7 @@ void statchan_ledger_fill(struct statchan_channel *ch, u32 cpu,
 			  struct statchan_ledger *out);
 
 void statchan_emit_flush(struct statchan_channel_cpu *cc);
+void statchan_emit_end(struct statchan_channel_cpu *cc);
 enum hrtimer_restart statchan_emit_timer(struct hrtimer *timer);
 
 /* ---- transports: transport.c, transport/ ---- */

@@ -16,6 +16,7 @@
 #include <linux/preempt.h>
 #include <linux/rculist.h>
 
+#include "fault.h"
 #include "record.h"
 #include "ring.h"
 
@@ -194,6 +195,8 @@ static void emit_to(struct statchan_channel *ch, u32 cpu,
 	u32 captured, room, reason;
 	void *dst = NULL;
 
+	if (unlikely(cc->stopped))
+		return;
 	raw_spin_lock(&cc->lock);
 	if (unlikely(cc->first_seq == STATCHAN_SEQ_NONE))
 		cc->first_seq = seq;
@@ -204,7 +207,9 @@ static void emit_to(struct statchan_channel *ch, u32 cpu,
 	}
 	captured = statchan_record_captured(s, ch->snaplen);
 	room = statchan_record_room(captured);
-	if (likely(!cc->gaps) || emit_gaps(cc, &reason))
+	if (statchan_fault(STATCHAN_FAULT_RECORD))
+		reason = STATCHAN_LOST_INJECTED;
+	else if (likely(!cc->gaps) || emit_gaps(cc, &reason))
 		dst = emit_reserve(cc, room, &reason);
 	if (unlikely(!dst)) {
 		emit_lose(cc, reason, seq, time_ns);
@@ -268,6 +273,25 @@ void statchan_emit_flush(struct statchan_channel_cpu *cc)
 			emit_announce(cc);
 		cc->flushing = false;
 	}
+	raw_spin_unlock_irqrestore(&cc->lock, flags);
+}
+
+/**
+ * statchan_emit_end() - announce what waits, tell all losses; nothing follows
+ * @cc:		of one CPU, that offers nothing any more
+ *
+ * Any context but NMI, any CPU.
+ */
+void statchan_emit_end(struct statchan_channel_cpu *cc)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&cc->lock, flags);
+	cc->spare = 0;
+	raw_spin_unlock_irqrestore(&cc->lock, flags);
+	statchan_emit_flush(cc);
+	raw_spin_lock_irqsave(&cc->lock, flags);
+	cc->ended = true;
 	raw_spin_unlock_irqrestore(&cc->lock, flags);
 }
 

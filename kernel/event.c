@@ -7,6 +7,7 @@
 #include <linux/ktime.h>
 #include <linux/string.h>
 
+#include "fault.h"
 #include "genl.h"
 
 static int event_put(struct sk_buff *skb, u32 event, u32 source, u32 channel,
@@ -45,15 +46,16 @@ static int event_put(struct sk_buff *skb, u32 event, u32 source, u32 channel,
 void statchan_event(struct net *net, u32 event, u32 source, u32 channel,
 		    const char *name, const char *text)
 {
-	struct sk_buff *skb;
+	struct sk_buff *skb = NULL;
 
 	if (!genl_has_listeners(&statchan_genl_family, net,
 				STATCHAN_GROUP_EVENTS))
 		return;
-	skb = genlmsg_new(3 * nla_total_size(sizeof(u32)) +
-			  nla_total_size_64bit(sizeof(u64)) +
-			  nla_total_size(strlen(name) + 1) +
-			  nla_total_size(strlen(text) + 1), GFP_KERNEL);
+	if (!statchan_fault(STATCHAN_FAULT_EVENT))
+		skb = genlmsg_new(3 * nla_total_size(sizeof(u32)) +
+				  nla_total_size_64bit(sizeof(u64)) +
+				  nla_total_size(strlen(name) + 1) +
+				  nla_total_size(strlen(text) + 1), GFP_KERNEL);
 	if (!skb) {
 		genl_set_err(&statchan_genl_family, net, 0,
 			     STATCHAN_GROUP_EVENTS, -ENOBUFS);

@@ -272,6 +272,7 @@ static int channel_open(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *source = info->attrs[STATCHAN_A_SOURCE];
 	struct nlattr *config = info->attrs[STATCHAN_A_CONFIG];
+	struct nlattr *follows = info->attrs[STATCHAN_A_FOLLOWS];
 	struct statchan_channel_req req = {
 		.transport = STATCHAN_T_NETLINK,
 		.kind = STATCHAN_CHANNEL_SAMPLES,
@@ -288,6 +289,8 @@ static int channel_open(struct sk_buff *skb, struct genl_info *info)
 	req.source = nla_get_u32(source);
 	if (config)
 		config_get(config, &req.want);
+	if (follows)
+		req.follows = nla_get_u32(follows);
 	msg = reply_new(info, NLMSG_DEFAULT_SIZE / 2, &hdr);
 	if (!msg)
 		return -ENOMEM;
@@ -323,6 +326,19 @@ static int channel_close(struct sk_buff *skb, struct genl_info *info)
 		return genl_missing(skb, info, STATCHAN_A_CHANNEL,
 				    "STATCHAN_A_CHANNEL");
 	ret = statchan_nl_close(NETLINK_CB(skb).sk, nla_get_u32(id), &err);
+	return ret ? genl_fail(skb, info, id, ret, &err) : 0;
+}
+
+static int channel_stop(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *id = info->attrs[STATCHAN_A_CHANNEL];
+	struct statchan_err err = {};
+	int ret;
+
+	if (!id)
+		return genl_missing(skb, info, STATCHAN_A_CHANNEL,
+				    "STATCHAN_A_CHANNEL");
+	ret = statchan_nl_stop(genl_info_net(info), nla_get_u32(id), &err);
 	return ret ? genl_fail(skb, info, id, ret, &err) : 0;
 }
 
@@ -393,6 +409,12 @@ static const struct genl_ops ops[] = {
 		.start = statchan_genl_ledger_start,
 		.dumpit = statchan_genl_ledger_dump,
 		.done = statchan_genl_dump_done,
+		.policy = statchan_genl_channel_policy,
+		.maxattr = STATCHAN_A_CHANNEL,
+	}, {
+		.cmd = STATCHAN_CMD_CHANNEL_STOP,
+		.flags = GENL_UNS_ADMIN_PERM,
+		.doit = channel_stop,
 		.policy = statchan_genl_channel_policy,
 		.maxattr = STATCHAN_A_CHANNEL,
 	},

@@ -75,5 +75,6 @@ void statchan_nl_exit(void);
 int statchan_nl_open(struct sock *sk, struct net *net, u32 pid,
 		     struct statchan_channel_req *req, struct statchan_err *err);
 int statchan_nl_close(struct sock *sk, u32 id, struct statchan_err *err);
+int statchan_nl_stop(const struct net *net, u32 id, struct statchan_err *err);
 
 #endif /* _STATCHAN_GENL_H */

@@ -52,6 +52,7 @@ const struct nla_policy statchan_genl_config_policy[] = {
 
 const struct nla_policy statchan_genl_open_policy[] = {
 	[STATCHAN_A_SOURCE] = NLA_POLICY_MIN(NLA_U32, 1),
+	[STATCHAN_A_FOLLOWS] = NLA_POLICY_MIN(NLA_U32, 1),
 	[STATCHAN_A_CONFIG] = NLA_POLICY_NESTED(statchan_genl_config_policy),
 };
 

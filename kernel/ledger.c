@@ -22,13 +22,20 @@ void statchan_ledger_fill(struct statchan_channel *ch, u32 cpu,
 	struct statchan_channel_cpu *cc;
 	unsigned long flags;
 
-	*out = (struct statchan_ledger){ .cpu = cpu };
+	*out = (struct statchan_ledger){
+		.cpu = cpu,
+		.first_seq = STATCHAN_UNAVAILABLE,
+		.next_seq = STATCHAN_UNAVAILABLE,
+	};
 	if (!cpu_possible(cpu))
 		return;
 	cc = per_cpu_ptr(ch->cpu, cpu);
 	raw_spin_lock_irqsave(&cc->lock, flags);
-	if (cc->first_seq != STATCHAN_SEQ_NONE)
+	if (cc->first_seq != STATCHAN_SEQ_NONE) {
+		out->first_seq = cc->first_seq;
+		out->next_seq = cc->next_seq;
 		out->produced = cc->next_seq - cc->first_seq;
+	}
 	out->accepted = cc->accepted;
 	out->filtered = cc->filtered;
 	out->truncated = cc->truncated;
@@ -43,4 +50,8 @@ void statchan_ledger_fill(struct statchan_channel *ch, u32 cpu,
 	/* what the sockets of subscribers lose, only they can tell */
 	if (ch->transport->caps & STATCHAN_CAP_MULTICAST)
 		out->lost[STATCHAN_LOST_SOCKET_OVERRUN] = STATCHAN_UNAVAILABLE;
+	/* what was read before it was overwritten, only a mapped reader knows */
+	if (ch->got.mode == STATCHAN_MODE_OVERWRITE &&
+	    ch->transport->caps & STATCHAN_CAP_ZEROCOPY)
+		out->lost[STATCHAN_LOST_OVERWRITTEN] = STATCHAN_UNAVAILABLE;
 }

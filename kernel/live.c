@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "fault.h"
 #include "ring.h"
 
 /**
@@ -80,7 +81,8 @@ int statchan_live_open(struct statchan_channel *ch,
 	snap = statchan_snap_get(ch->src, ch->got.period_ns / 2, 0, err);
 	if (IS_ERR(snap))
 		return PTR_ERR(snap);
-	live = kzalloc(sizeof(*live), GFP_KERNEL);
+	live = statchan_fault(STATCHAN_FAULT_LIVE) ?
+	       NULL : kzalloc(sizeof(*live), GFP_KERNEL);
 	if (!live)
 		goto put;
 	live->len = PAGE_SIZE + 2 * PAGE_ALIGN(image_len);

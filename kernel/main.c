@@ -8,6 +8,7 @@
 #include <net/net_namespace.h>
 
 #include "core.h"
+#include "fault.h"
 
 struct dentry *statchan_debugfs;
 
@@ -30,6 +31,7 @@ static int __init statchan_init(void)
 		return ret;
 	/* without debugfs only relay is missing, and says so when it is opened */
 	statchan_debugfs = debugfs_create_dir("statchan", NULL);
+	statchan_fault_init(statchan_debugfs);
 	ret = register_pernet_subsys(&statchan_net_ops);
 	if (ret)
 		goto debugfs;

@@ -8,7 +8,9 @@
  *	C: read record; store-release pos	P: load-acquire pos; overwrite
  *	P: store announced; mb; load pos	C: store pos; mb (in poll); load
  *						   announced
- * The last pair is Dekker's: at least one side sees the other, so a consumer
+ *	P: evicting; wmb; tail; wmb; evicted,	C: evicted; rmb; tail; rmb; evicting
+ *	   overwrite				C: copy; rmb; tail
+ * The pair with mb is Dekker's: at least one side sees the other, so a consumer
  * that goes to sleep just when a batch is announced is woken.
  */
 #include <linux/err.h>
@@ -20,6 +22,7 @@
 #include <linux/topology.h>
 #include <linux/vmalloc.h>
 
+#include "fault.h"
 #include "record.h"
 #include "ring.h"
 
@@ -27,6 +30,48 @@ void *statchan_ring_reserve(struct statchan_channel_cpu *cc, u32 room,
 			    u32 *reason)
 {
 	return statchan_ring_reserve_inline(cc, room, reason);
+}
+
+/*
+ * Mode overwrite: let go of the oldest records. The order of the stores is what
+ * tells a consumer that copies just now which bytes to throw away.
+ */
+static void *ring_evict(struct statchan_ring *ring, u32 room)
+{
+	u64 tail = ring->tail, evicted = ring->evicted;
+
+	while (ring->head + room - tail > ring->size) {
+		/* only the kernel writes data, so lengths can be trusted */
+		const struct statchan_record *rec =
+			ring->data + (tail & (ring->size - 1));
+
+		if (rec->type == STATCHAN_RECORD_SAMPLE)
+			evicted++;
+		tail += ALIGN(rec->len, STATCHAN_ALIGN);
+	}
+	WRITE_ONCE(ring->producer->evicting, evicted);
+	smp_wmb();	/* evicting before tail */
+	ring->tail = tail;
+	WRITE_ONCE(ring->producer->tail, tail);
+	smp_wmb();	/* tail before evicted, and before data changes */
+	ring->evicted = evicted;
+	WRITE_ONCE(ring->producer->evicted, evicted);
+	return ring->data + (ring->head & (ring->size - 1));
+}
+
+/* The slow part of reserve: there is too little room */
+void *statchan_ring_make_room(struct statchan_channel_cpu *cc, u32 room,
+			      u32 *reason)
+{
+	struct statchan_ring *ring = cc->priv;
+
+	if (room > ring->size)
+		*reason = STATCHAN_LOST_OVERSIZE;
+	else if (cc->ch->got.mode == STATCHAN_MODE_OVERWRITE)
+		return ring_evict(ring, room);
+	else
+		*reason = STATCHAN_LOST_RING_FULL;
+	return NULL;
 }
 
 void statchan_ring_commit(struct statchan_channel_cpu *cc, u32 room)
@@ -110,6 +155,8 @@ static int ring_alloc_pages(struct statchan_ring *ring, int node)
 	if (!ring->pages)
 		return -ENOMEM;
 	for (i = 0; i < 2 + n_data; i++) {
+		if (statchan_fault(STATCHAN_FAULT_RING_PAGE))
+			return -ENOMEM;
 		ring->pages[i] = alloc_pages_node(node, GFP_KERNEL_ACCOUNT |
 						  __GFP_ZERO | __GFP_NOWARN |
 						  __GFP_RETRY_MAYFAIL, 0);
@@ -127,6 +174,8 @@ static struct statchan_ring *ring_alloc(u64 size, int cpu)
 	struct statchan_ring *ring;
 	void *at;
 
+	if (statchan_fault(STATCHAN_FAULT_RING))
+		return NULL;
 	ring = kzalloc_node(sizeof(*ring), GFP_KERNEL, node);
 	if (!ring)
 		return NULL;
@@ -140,17 +189,27 @@ static struct statchan_ring *ring_alloc(u64 size, int cpu)
 	ring->producer = at + PAGE_SIZE;
 	ring->data = at + 2 * PAGE_SIZE;
 	ring->producer->cpu = cpu;
+	ring->floor = &ring->consumer->pos;
 	return ring;
 fail:
 	ring_free(ring);
 	return NULL;
 }
 
+/* Then there is always room: none need be kept for gaps */
+static void ring_set_overwrite(struct statchan_channel_cpu *cc)
+{
+	struct statchan_ring *ring = cc->priv;
+
+	ring->floor = &ring->tail;
+	cc->spare = 0;
+}
+
 int statchan_ring_open(struct statchan_channel *ch, struct statchan_err *err)
 {
 	u64 size = roundup_pow_of_two(max_t(u64, ch->got.buffer_size, PAGE_SIZE));
 	u32 largest = statchan_record_room(ch->got.snaplen) +
-		      sizeof(struct statchan_lost);
+		      sizeof(struct statchan_lost) + STATCHAN_GAP_SPARE;
 	int cpu;
 
 	if (size < largest)
@@ -166,6 +225,8 @@ int statchan_ring_open(struct statchan_channel *ch, struct statchan_err *err)
 			return statchan_err(err, -ENOMEM, "no memory for rings of %llu bytes on each of %u CPUs: ask for a smaller buffer",
 					    size, num_possible_cpus());
 		}
+		if (ch->got.mode == STATCHAN_MODE_OVERWRITE)
+			ring_set_overwrite(cc);
 	}
 	ch->got.buffer_size = size;
 	return 0;

@@ -17,6 +17,10 @@
  * struct statchan_ring - one CPU's ring
  * @head:	the producer's own copy of producer->head; cc->lock
  * @announced:	same of producer->announced; cc->lock
+ * @tail:	mode overwrite: same of producer->tail; cc->lock
+ * @evicted:	mode overwrite: same of producer->evicted; cc->lock
+ * @floor:	position that must not be overwritten: that of the consumer, or
+ *		in mode overwrite @tail
  * @size:	bytes of data, a power of two
  * @consumed:	sample records that ring_read copied; reader's mutex
  * @pages:	n_pages of them, the data pages twice
@@ -24,6 +28,9 @@
 struct statchan_ring {
 	u64 head;
 	u64 announced;
+	u64 tail;
+	u64 evicted;
+	const u64 *floor;
 	u64 size;
 	void *data;
 	struct statchan_ring_consumer *consumer;
@@ -37,6 +44,8 @@ int statchan_ring_open(struct statchan_channel *ch, struct statchan_err *err);
 void statchan_ring_close(struct statchan_channel *ch);
 void *statchan_ring_reserve(struct statchan_channel_cpu *cc, u32 room,
 			    u32 *reason);
+void *statchan_ring_make_room(struct statchan_channel_cpu *cc, u32 room,
+			      u32 *reason);
 void statchan_ring_commit(struct statchan_channel_cpu *cc, u32 room);
 bool statchan_ring_announce(struct statchan_channel_cpu *cc);
 void statchan_ring_end(struct statchan_channel *ch);
@@ -53,13 +62,10 @@ statchan_ring_reserve_inline(struct statchan_channel_cpu *cc, u32 room,
 	 * that forges it makes the ring look full or overwrites its own records;
 	 * what is written stays in data either way, since it depends on head only.
 	 */
-	u64 used = ring->head - smp_load_acquire(&ring->consumer->pos);
+	u64 used = ring->head - smp_load_acquire(ring->floor);
 
-	if (unlikely(used > ring->size || ring->size - used < room)) {
-		*reason = room > ring->size ? STATCHAN_LOST_OVERSIZE :
-					      STATCHAN_LOST_RING_FULL;
-		return NULL;
-	}
+	if (unlikely(used > ring->size || ring->size - used < room + cc->spare))
+		return statchan_ring_make_room(cc, room, reason);
 	return ring->data + (ring->head & (ring->size - 1));
 }
 

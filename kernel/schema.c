@@ -10,6 +10,7 @@
 #include <linux/xxhash.h>
 
 #include "core.h"
+#include "fault.h"
 
 static int schema_count(const struct statchan_schema_desc *desc, u64 *fields,
 			u64 *counters)
@@ -69,7 +70,8 @@ statchan_schema_build(const struct statchan_schema_desc *desc)
 		return ERR_PTR(-EINVAL);
 	len = sizeof(*schema) + desc->n_groups * sizeof(*groups) +
 	      n_fields * sizeof(*fields);
-	schema = kvzalloc(len, GFP_KERNEL);
+	schema = statchan_fault(STATCHAN_FAULT_SCHEMA) ?
+		 NULL : kvzalloc(len, GFP_KERNEL);
 	if (!schema)
 		return ERR_PTR(-ENOMEM);
 	schema->magic = STATCHAN_SCHEMA_MAGIC;

@@ -19,6 +19,7 @@
 #include <linux/xxhash.h>
 
 #include "core.h"
+#include "fault.h"
 
 #define STATCHAN_SNAP_KEEP	(10 * HZ)
 
@@ -82,8 +83,11 @@ void statchan_snap_pool_destroy(struct statchan_source *src)
 
 static struct statchan_snap *snap_alloc(struct statchan_source *src, u32 index)
 {
-	struct statchan_snap *snap = kzalloc(sizeof(*snap), GFP_KERNEL);
+	struct statchan_snap *snap;
 
+	if (statchan_fault(STATCHAN_FAULT_SNAPSHOT))
+		return NULL;
+	snap = kzalloc(sizeof(*snap), GFP_KERNEL);
 	if (!snap)
 		return NULL;
 	snap->src = src;

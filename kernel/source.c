@@ -6,6 +6,7 @@
  * statchan_source_unregister(); what remains then is memory without callbacks,
  * so that channels can be closed after their source.
  */
+#include <linux/cpu.h>
 #include <linux/ctype.h>
 #include <linux/err.h>
 #include <linux/export.h>
@@ -17,6 +18,7 @@
 #include <net/net_namespace.h>
 
 #include "core.h"
+#include "fault.h"
 
 /* the list of sources and their ids */
 DEFINE_MUTEX(statchan_registry_lock);
@@ -168,6 +170,8 @@ static struct statchan_source *source_alloc(const struct statchan_schema_desc *d
 	struct statchan_source *src;
 	int cpu;
 
+	if (statchan_fault(STATCHAN_FAULT_SOURCE))
+		return ERR_PTR(-ENOMEM);
 	src = kzalloc(sizeof(*src), GFP_KERNEL);
 	if (!src)
 		return ERR_PTR(-ENOMEM);
@@ -377,6 +381,93 @@ int statchan_source_set_rate(struct statchan_source *src, u32 rate,
 	if (!ret)
 		WRITE_ONCE(src->rate, rate);
 	return ret;
+}
+
+/* No record follows on the channel. On return no emit uses it. */
+void statchan_source_stop(struct statchan_source *src,
+			  struct statchan_channel *ch)
+{
+	mutex_lock(&src->lock);
+	if (ch->attached) {
+		source_remove(src, ch);
+		if (list_empty(&src->channels))
+			source_last_left(src);
+		statchan_channel_end(ch);
+	}
+	mutex_unlock(&src->lock);
+}
+
+struct handover {
+	struct statchan_channel *from;
+	struct statchan_channel *to;
+};
+
+/*
+ * IRQs off on the CPU itself, so no emit is under way there: the record before was
+ * offered to the one channel, the next will be to the other.
+ */
+static void source_hand_over_cpu(const struct handover *h, int cpu)
+{
+	per_cpu_ptr(h->from->cpu, cpu)->stopped = true;
+	per_cpu_ptr(h->to->cpu, cpu)->stopped = false;
+}
+
+static void source_hand_over_here(void *arg)
+{
+	source_hand_over_cpu(arg, smp_processor_id());
+}
+
+static void source_hand_over(struct statchan_channel *from,
+			     struct statchan_channel *to)
+{
+	struct handover h = { .from = from, .to = to };
+	int cpu;
+
+	cpus_read_lock();
+	on_each_cpu(source_hand_over_here, &h, 1);
+	/* nothing runs on the others, and none comes online now */
+	for_each_possible_cpu(cpu)
+		if (!cpu_online(cpu))
+			source_hand_over_cpu(&h, cpu);
+	cpus_read_unlock();
+}
+
+/**
+ * statchan_source_continue() - attach a channel in the place of another
+ * @src:	of both; its lock held
+ * @old_id:	of the channel that ends
+ * @ch:		that begins on each CPU with the record after the last of the other
+ * @err:	gets the sentence
+ *
+ * Return: 0 or negative errno; then the other channel goes on.
+ */
+int statchan_source_continue(struct statchan_source *src, u32 old_id,
+			     struct statchan_channel *ch,
+			     struct statchan_err *err)
+{
+	struct statchan_channel *at, *old = NULL;
+	int cpu, ret;
+
+	lockdep_assert_held(&src->lock);
+	list_for_each_entry(at, &src->channels, node)
+		if (at->id == old_id && at->net == ch->net)
+			old = at;
+	if (!old)
+		return statchan_err(err, -ENOENT, "channel %u can't be followed: source '%s' has no such channel, or it has ended",
+				    old_id, src->name);
+	if (old->transport->subscribers && old->transport->subscribers(old) > 1)
+		return statchan_err(err, -EBUSY, "channel %u can't be followed: other sockets share it",
+				    old_id);
+	for_each_possible_cpu(cpu)
+		per_cpu_ptr(ch->cpu, cpu)->stopped = true;
+	/* not the first channel, so the source does not start anything */
+	ret = statchan_source_attach(src, ch, err);
+	if (ret)
+		return ret;
+	source_hand_over(old, ch);
+	source_remove(src, old);
+	statchan_channel_end(old);
+	return 0;
 }
 
 /* 64-bit counters of other CPUs are read while they run: each is exact for

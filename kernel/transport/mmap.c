@@ -86,7 +86,8 @@ const struct statchan_transport statchan_transport_mmap = {
 	.name = "mmap",
 	.id = STATCHAN_T_MMAP,
 	.caps = STATCHAN_CAP_SNAPSHOT | STATCHAN_CAP_LIVE |
-		STATCHAN_CAP_SAMPLES | STATCHAN_CAP_ZEROCOPY,
+		STATCHAN_CAP_SAMPLES | STATCHAN_CAP_ZEROCOPY |
+		STATCHAN_CAP_OVERWRITE,
 	.open = mmap_open,
 	.close = mmap_close,
 	.reserve = statchan_ring_reserve,

@@ -34,6 +34,7 @@
 #include <linux/topology.h>
 
 #include "../genl.h"
+#include "../fault.h"
 #include "../record.h"
 
 /* Memory of one message, with skb_shared_info. Powers of two, as kmalloc gives */
@@ -141,6 +142,8 @@ static struct sk_buff *nl_msg_alloc(struct nl_channel *nl, u32 cpu)
 	struct sk_buff *skb;
 	struct nl_msg *msg;
 
+	if (statchan_fault(STATCHAN_FAULT_NETLINK_SKB))
+		return NULL;
 	skb = __alloc_skb(SKB_WITH_OVERHEAD(size), NL_GFP, 0, cpu_to_node(cpu));
 	if (!skb)
 		return NULL;
@@ -346,23 +349,29 @@ static void *nl_reserve(struct statchan_channel_cpu *cc, u32 room, u32 *reason)
 	struct nl_cpu *nc = cc->priv;
 	struct sk_buff *next;
 
-	if (likely(nc->cur && room <= skb_tailroom(nc->cur)))
-		return skb_tail_pointer(nc->cur);
 	next = skb_peek(&nc->ready);
-	if (!next) {
-		*reason = nc->starved ? STATCHAN_LOST_NO_MEMORY :
-					STATCHAN_LOST_RING_FULL;
-		return NULL;
+	if (likely(nc->cur && room <= skb_tailroom(nc->cur))) {
+		if (likely(next || room + cc->spare <= skb_tailroom(nc->cur)))
+			return skb_tail_pointer(nc->cur);
+		goto full;
 	}
+	if (!next)
+		goto full;
 	if (room > skb_tailroom(next)) {
 		*reason = STATCHAN_LOST_OVERSIZE;
 		return NULL;
 	}
+	if (skb_queue_is_last(&nc->ready, next) &&
+	    room + cc->spare > skb_tailroom(next))
+		goto full;
 	__skb_unlink(next, &nc->ready);
 	if (nc->cur)
 		__skb_queue_tail(&nc->full, nc->cur);
 	nc->cur = next;
 	return skb_tail_pointer(next);
+full:
+	*reason = nc->starved ? STATCHAN_LOST_NO_MEMORY : STATCHAN_LOST_RING_FULL;
+	return NULL;
 }
 
 static void nl_commit(struct statchan_channel_cpu *cc, u32 room)
@@ -419,8 +428,10 @@ static void nl_choose_sizes(struct nl_channel *nl)
 	u32 capacity;
 
 	BUILD_BUG_ON(SKB_WITH_OVERHEAD(NL_SKB_MAX) < NL_HEAD +
-		     sizeof(struct statchan_record) + STATCHAN_SNAPLEN_MAX);
-	nl->skb_min = nl_skb_size(max_t(u32, room, sizeof(struct statchan_lost)));
+		     sizeof(struct statchan_record) + STATCHAN_SNAPLEN_MAX +
+		     STATCHAN_GAP_SPARE);
+	nl->skb_min = nl_skb_size(max_t(u32, room, sizeof(struct statchan_lost)) +
+				  STATCHAN_GAP_SPARE);
 	nl->skb_size = max(nl_skb_size(min(records * room, bytes)), nl->skb_min);
 	capacity = nl_capacity(nl->skb_size);
 	skbs = max_t(u64, DIV_ROUND_UP_ULL(got->buffer_size, capacity), 2);
@@ -478,8 +489,11 @@ static int nl_alloc_cpus(struct nl_channel *nl)
 
 static struct nl_channel *nl_alloc(struct statchan_channel *ch)
 {
-	struct nl_channel *nl = kzalloc(sizeof(*nl), GFP_KERNEL);
+	struct nl_channel *nl;
 
+	if (statchan_fault(STATCHAN_FAULT_NETLINK))
+		return NULL;
+	nl = kzalloc(sizeof(*nl), GFP_KERNEL);
 	if (!nl)
 		return NULL;
 	nl->ch = ch;

@@ -19,6 +19,7 @@
 #include <linux/workqueue.h>
 #include <net/sock.h>
 
+#include "../fault.h"
 #include "../genl.h"
 
 /* A socket's share of a channel. At most one for each pair of them. */
@@ -58,6 +59,9 @@ nl_find(const struct net *net, const struct statchan_channel_req *req)
 {
 	struct nl_sub *sub;
 
+	/* begins where another ends: not where those are that share it */
+	if (req->follows)
+		return NULL;
 	list_for_each_entry(sub, &nl_subs, node) {
 		struct statchan_channel *ch = sub->ch;
 
@@ -126,9 +130,11 @@ static int nl_join(struct nl_sub *sub, struct net *net, u32 pid,
 int statchan_nl_open(struct sock *sk, struct net *net, u32 pid,
 		     struct statchan_channel_req *req, struct statchan_err *err)
 {
-	struct nl_sub *sub = kzalloc(sizeof(*sub), GFP_KERNEL);
+	struct nl_sub *sub = NULL;
 	int ret;
 
+	if (!statchan_fault(STATCHAN_FAULT_NETLINK_SOCKET))
+		sub = kzalloc(sizeof(*sub), GFP_KERNEL);
 	if (!sub)
 		return statchan_err(err, -ENOMEM, "no memory for a subscriber");
 	sock_hold(sk);
@@ -155,6 +161,29 @@ int statchan_nl_close(struct sock *sk, u32 id, struct statchan_err *err)
 	else
 		ret = statchan_err(err, -ENOENT, "this socket has no channel %u open",
 				   id);
+	mutex_unlock(&nl_subs_lock);
+	return ret;
+}
+
+/* From any socket: the one that has the channel is busy receiving */
+int statchan_nl_stop(const struct net *net, u32 id, struct statchan_err *err)
+{
+	struct statchan_channel *ch = NULL;
+	struct nl_sub *sub;
+	int ret = 0;
+
+	mutex_lock(&nl_subs_lock);
+	list_for_each_entry(sub, &nl_subs, node)
+		if (sub->ch->id == id && sub->ch->net == net)
+			ch = sub->ch;
+	if (!ch)
+		ret = statchan_err(err, -ENOENT, "no netlink channel %u in this network namespace",
+				   id);
+	else if (nl_count(ch) > 1)
+		ret = statchan_err(err, -EBUSY, "channel %u can't be stopped: %u sockets share it",
+				   id, nl_count(ch));
+	else
+		statchan_channel_stop(ch);
 	mutex_unlock(&nl_subs_lock);
 	return ret;
 }

@@ -13,6 +13,8 @@
  *   sleeps on the file, or when the timeout has passed: relay's poll() and splice()
  *   know complete ones only. A reader that is behind costs no padding; the
  *   timeout comes again until it has caught up.
+ * - In mode overwrite the oldest sub-buffer makes room, and nothing is completed
+ *   for readers: they come when the channel is stopped and nothing moves any more.
  */
 #include <linux/debugfs.h>
 #include <linux/err.h>
@@ -21,18 +23,29 @@
 #include <linux/relay.h>
 #include <linux/slab.h>
 
+#include "../fault.h"
 #include "../record.h"
 
 /**
  * struct relay_channel - one channel
  * @chan:	its per-CPU buffers; an offline CPU gets one when it comes online
  * @dir:	in debugfs
- * @announced:	per-CPU: position that may be delivered; cc->lock
+ * @cpu:	what relay does not know of its buffers
  */
 struct relay_channel {
 	struct rchan *chan;
 	struct dentry *dir;
-	u64 __percpu *announced;
+	struct relay_cpu __percpu *cpu;
+};
+
+/**
+ * struct relay_cpu - one CPU's part of a channel
+ * @announced:	position that may be delivered; cc->lock
+ * @samples:	mode overwrite: in each sub-buffer; cc->lock
+ */
+struct relay_cpu {
+	u64 announced;
+	u32 *samples;
 };
 
 /* ---- files ---- */
@@ -57,7 +70,7 @@ static int relay_remove_file(struct dentry *dentry)
 static int relay_subbuf_start(struct rchan_buf *buf, void *subbuf, void *prev,
 			      size_t prev_padding)
 {
-	return 1;	/* relay_room() has seen that the next one is free */
+	return 1;	/* relay_fits() has seen that the next one is free */
 }
 
 static const struct rchan_callbacks relay_callbacks = {
@@ -73,6 +86,18 @@ static struct rchan_buf *relay_buf(struct statchan_channel_cpu *cc)
 	struct relay_channel *rc = cc->ch->priv;
 
 	return READ_ONCE(*per_cpu_ptr(rc->chan->buf, cc->cpu));
+}
+
+static bool relay_overwrites(const struct statchan_channel *ch)
+{
+	return ch->got.mode == STATCHAN_MODE_OVERWRITE;
+}
+
+static struct relay_cpu *relay_cpu(struct statchan_channel_cpu *cc)
+{
+	struct relay_channel *rc = cc->ch->priv;
+
+	return per_cpu_ptr(rc->cpu, cc->cpu);
 }
 
 static bool relay_next_free(const struct rchan_buf *buf)
@@ -95,24 +120,53 @@ static void relay_next(struct rchan_buf *buf)
 	relay_switch_subbuf(buf, 0);
 }
 
+/* The oldest sub-buffer is the next to be written: who has not read it, lost it */
+static void relay_evict(struct statchan_channel_cpu *cc, struct rchan_buf *buf)
+{
+	u32 *samples = &relay_cpu(cc)->samples[(buf->subbufs_produced + 1) %
+					       buf->chan->n_subbufs];
+
+	if (!relay_next_free(buf)) {
+		cc->lost[STATCHAN_LOST_OVERWRITTEN] += *samples;
+		relay_subbufs_consumed(buf->chan, buf->cpu, 1);
+	}
+	*samples = 0;
+}
+
+/*
+ * Whether @room bytes fit behind the last record, or in the next sub-buffer, so
+ * that the spare bytes are still free in the same or in one after it.
+ */
+static bool relay_fits(const struct statchan_channel_cpu *cc,
+		       const struct rchan_buf *buf, u32 room, bool *here)
+{
+	size_t size = buf->chan->subbuf_size;
+	bool next_free = relay_next_free(buf) || relay_overwrites(cc->ch);
+
+	*here = buf->offset + room <= size;
+	if (*here)
+		return next_free || buf->offset + room + cc->spare <= size;
+	return next_free;	/* relay_geometry(): room and spare fit in one */
+}
+
 static void *relay_transport_reserve(struct statchan_channel_cpu *cc, u32 room,
 				     u32 *reason)
 {
 	struct rchan_buf *buf = relay_buf(cc);
+	bool here;
 
 	if (unlikely(!buf)) {
 		*reason = STATCHAN_LOST_NO_MEMORY;
 		return NULL;
 	}
-	if (unlikely(buf->offset + room > buf->chan->subbuf_size)) {
-		if (room > buf->chan->subbuf_size) {
-			*reason = STATCHAN_LOST_OVERSIZE;
-			return NULL;
-		}
-		if (!relay_next_free(buf)) {
-			*reason = STATCHAN_LOST_RING_FULL;
-			return NULL;
-		}
+	if (unlikely(!relay_fits(cc, buf, room, &here))) {
+		*reason = room > buf->chan->subbuf_size ?
+			  STATCHAN_LOST_OVERSIZE : STATCHAN_LOST_RING_FULL;
+		return NULL;
+	}
+	if (unlikely(!here)) {
+		if (relay_overwrites(cc->ch))
+			relay_evict(cc, buf);
 		relay_next(buf);
 	}
 	return buf->data + buf->offset;
@@ -121,7 +175,11 @@ static void *relay_transport_reserve(struct statchan_channel_cpu *cc, u32 room,
 static void relay_transport_commit(struct statchan_channel_cpu *cc, u32 room)
 {
 	struct rchan_buf *buf = relay_buf(cc);
+	const struct statchan_record *rec = buf->data + buf->offset;
 
+	if (relay_overwrites(cc->ch) && rec->type == STATCHAN_RECORD_SAMPLE)
+		relay_cpu(cc)->samples[buf->subbufs_produced %
+				       buf->chan->n_subbufs]++;
 	/* the record is complete before read() may copy it */
 	smp_store_release(&buf->offset, buf->offset + room);
 }
@@ -140,11 +198,10 @@ static u64 relay_consumed(const struct rchan_buf *buf)
 
 static bool relay_announce(struct statchan_channel_cpu *cc)
 {
-	struct relay_channel *rc = cc->ch->priv;
 	struct rchan_buf *buf = relay_buf(cc);
-	u64 before, *announced = per_cpu_ptr(rc->announced, cc->cpu);
+	u64 before, *announced = &relay_cpu(cc)->announced;
 
-	if (!buf)
+	if (!buf || relay_overwrites(cc->ch))
 		return false;
 	before = *announced;
 	WRITE_ONCE(*announced, relay_produced(buf));
@@ -163,7 +220,10 @@ static bool relay_announce(struct statchan_channel_cpu *cc)
 	return waitqueue_active(&cc->ch->wait);
 }
 
-/* Nothing follows, so padding costs nothing: complete what was begun. */
+/* Nothing follows, so padding costs nothing: complete what was begun. If no
+ * sub-buffer is free, read() delivers it all the same, and the rest of the readers
+ * when they have given one back.
+ */
 static void relay_end(struct statchan_channel *ch)
 {
 	unsigned long flags;
@@ -177,6 +237,8 @@ static void relay_end(struct statchan_channel *ch)
 		buf = relay_buf(cc);
 		if (buf && buf->offset && relay_next_free(buf))
 			relay_next(buf);
+		if (buf)
+			WRITE_ONCE(relay_cpu(cc)->announced, relay_produced(buf));
 		raw_spin_unlock_irqrestore(&cc->lock, flags);
 	}
 }
@@ -193,7 +255,7 @@ static bool relay_readable(struct statchan_channel *ch)
 		struct rchan_buf *buf = READ_ONCE(*per_cpu_ptr(rc->chan->buf,
 							       cpu));
 
-		if (buf && (s64)(READ_ONCE(*per_cpu_ptr(rc->announced, cpu)) -
+		if (buf && (s64)(READ_ONCE(per_cpu_ptr(rc->cpu, cpu)->announced) -
 				 relay_consumed(buf)) > 0)
 			return true;
 	}
@@ -245,7 +307,7 @@ static int relay_geometry(struct statchan_channel *ch, struct statchan_err *err)
 {
 	struct statchan_channel_config *got = &ch->got;
 	u32 largest = statchan_record_room(got->snaplen) +
-		      sizeof(struct statchan_lost);
+		      sizeof(struct statchan_lost) + STATCHAN_GAP_SPARE;
 	u64 size;
 
 	got->subbufs = ch->want.subbufs ?: STATCHAN_SUBBUFS_DEFAULT;
@@ -266,11 +328,33 @@ static void relay_transport_close(struct statchan_channel *ch)
 {
 	struct relay_channel *rc = ch->priv;
 
+	int cpu;
+
 	if (rc->chan)
 		relay_close(rc->chan);
 	debugfs_remove(rc->dir);
-	free_percpu(rc->announced);
+	if (rc->cpu)
+		for_each_possible_cpu(cpu)
+			kvfree(per_cpu_ptr(rc->cpu, cpu)->samples);
+	free_percpu(rc->cpu);
 	kfree(rc);
+}
+
+static int relay_alloc_cpus(struct relay_channel *rc, u32 n_subbufs)
+{
+	int cpu;
+
+	rc->cpu = alloc_percpu(struct relay_cpu);
+	if (!rc->cpu)
+		return -ENOMEM;
+	for_each_possible_cpu(cpu) {
+		u32 *samples = kvcalloc(n_subbufs, sizeof(*samples), GFP_KERNEL);
+
+		if (!samples)
+			return -ENOMEM;
+		per_cpu_ptr(rc->cpu, cpu)->samples = samples;
+	}
+	return 0;
 }
 
 static int relay_transport_open(struct statchan_channel *ch,
@@ -286,13 +370,14 @@ static int relay_transport_open(struct statchan_channel *ch,
 		return ret;
 	rc = kzalloc(sizeof(*rc), GFP_KERNEL);
 	if (!rc)
-		return statchan_err(err, -ENOMEM, "relay: no memory");
+		return statchan_err(err, -ENOMEM, "relay: no memory for a channel");
 	ch->priv = rc;
-	rc->announced = alloc_percpu(u64);
-	if (!rc->announced)
+	if (statchan_fault(STATCHAN_FAULT_RELAY) ||
+	    relay_alloc_cpus(rc, ch->got.subbufs))
 		goto nomem;
 	snprintf(name, sizeof(name), "%u-%s", ch->id, ch->src->name);
-	rc->dir = debugfs_create_dir(name, statchan_debugfs);
+	rc->dir = statchan_fault(STATCHAN_FAULT_RELAY_FOLDER) ?
+		  ERR_PTR(-ENOMEM) : debugfs_create_dir(name, statchan_debugfs);
 	if (IS_ERR(rc->dir)) {
 		ret = PTR_ERR(rc->dir);
 		rc->dir = NULL;
@@ -317,7 +402,8 @@ nomem:
 const struct statchan_transport statchan_transport_relay = {
 	.name = "relay",
 	.id = STATCHAN_T_RELAY,
-	.caps = STATCHAN_CAP_SAMPLES | STATCHAN_CAP_FILES,
+	.caps = STATCHAN_CAP_SAMPLES | STATCHAN_CAP_FILES |
+		STATCHAN_CAP_OVERWRITE,
 	.open = relay_transport_open,
 	.close = relay_transport_close,
 	.reserve = relay_transport_reserve,

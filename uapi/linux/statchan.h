@@ -53,8 +53,20 @@
  * without holes while any channel listens, and is taken before anything can
  * fail. A channel delivers one CPU's records in increasing seq. A loss is
  * delivered as struct statchan_lost at the place where it happened, before the
- * next record of that CPU. For each channel and CPU, see struct statchan_ledger:
- *	produced = accepted + filtered + sum(lost)
+ * next record of that CPU; a channel that ends tells all its losses before its
+ * end, for which its buffers keep room. For each channel and CPU, see struct
+ * statchan_ledger:
+ *	produced = next_seq - first_seq = accepted + filtered + sum(lost before)
+ *	accepted = taken by the consumer + waiting for it + sum(lost after)
+ *
+ * STOP, FOLLOW
+ *
+ * STATCHAN_IOC_CHANNEL_STOP (STATCHAN_CMD_CHANNEL_STOP) takes a channel off its
+ * source: what it has accepted can still be read, up to the end of stream. So a
+ * channel of mode overwrite is frozen: the last records before it can be read.
+ * A channel that is opened to follow another one (statchan_channel_req.follows,
+ * STATCHAN_A_FOLLOWS) begins on each CPU with the record after the last of that
+ * one, which is stopped: no record is in both, and none is in neither.
  *
  * COMPATIBILITY
  *
@@ -254,15 +266,15 @@ struct statchan_record {
 	__u32 queue;
 };
 
-/* Why a record was lost. */
+/* Why a record was lost: before the channel accepted it, or after. */
 enum statchan_lost_reason {
-	STATCHAN_LOST_RING_FULL = 0,	/* consumer was too slow */
-	STATCHAN_LOST_NO_MEMORY = 1,	/* an allocation failed */
-	STATCHAN_LOST_OVERSIZE = 2,	/* record is larger than the buffer */
-	STATCHAN_LOST_SOCKET_OVERRUN = 3, /* receive buffer of a socket full */
-	STATCHAN_LOST_CONSUMER_GONE = 4, /* accepted, then the consumer left */
-	STATCHAN_LOST_OVERWRITTEN = 5,	/* overwrite mode: the oldest went */
-	STATCHAN_LOST_INJECTED = 6,	/* by the faults switch */
+	STATCHAN_LOST_RING_FULL = 0,	/* before: consumer was too slow */
+	STATCHAN_LOST_NO_MEMORY = 1,	/* before: an allocation failed */
+	STATCHAN_LOST_OVERSIZE = 2,	/* before: larger than the buffer */
+	STATCHAN_LOST_SOCKET_OVERRUN = 3, /* after: buffer of a socket full */
+	STATCHAN_LOST_CONSUMER_GONE = 4, /* after: the consumer left */
+	STATCHAN_LOST_OVERWRITTEN = 5,	/* after: mode overwrite, the oldest */
+	STATCHAN_LOST_INJECTED = 6,	/* before: by the faults switch */
 	STATCHAN_N_LOST = 8,		/* room in struct statchan_ledger */
 };
 
@@ -297,6 +309,8 @@ struct statchan_lost {
  * struct statchan_ledger - what became of the records of one channel and CPU
  * @cpu:	this CPU
  * @reserved:	0
+ * @first_seq:	of the first record that was offered to this channel, and
+ * @next_seq:	of the one after the last; both unavailable before the first
  * @produced:	records the source emitted while this channel listened
  * @accepted:	records handed to the transport
  * @filtered:	records that the channel's own sampling left out
@@ -311,6 +325,8 @@ struct statchan_lost {
 struct statchan_ledger {
 	__u32 cpu;
 	__u32 reserved;
+	__u64 first_seq;
+	__u64 next_seq;
 	__u64 produced;
 	__u64 accepted;
 	__u64 filtered;
@@ -343,8 +359,15 @@ struct statchan_ledger {
  * the announced position, which follows head when the watermark is reached or
  * the timeout has passed. A reader that need not sleep just looks at head.
  *
- * In overwrite mode the kernel advances tail before it overwrites [tail, ..):
- * copy a record out, then check that tail has not passed its position.
+ * Mode overwrite. The oldest records make room for the new, whether they were
+ * read or not: [tail, head) is there. The kernel adds to evicting, advances tail,
+ * makes evicted equal to evicting, and only then overwrites. A consumer
+ *	loads evicted, tail and evicting until both counts are the same: it then
+ *	  knows how many sample records lie before tail; if its own position is
+ *	  before tail, it has lost those that it had not read, and goes on there;
+ *	loads head with acquire, copies bytes out, issues a read barrier, and
+ *	loads tail again: of the copy only what is not before tail is good.
+ * Once the channel is stopped nothing moves, and the rest is read in place.
  */
 #define STATCHAN_MMAP_RING	0ULL
 #define STATCHAN_MMAP_SNAPSHOT	(1ULL << 40)
@@ -358,10 +381,12 @@ struct statchan_ring_consumer {
 
 struct statchan_ring_producer {
 	__u64 head;		/* all written by the kernel only */
-	__u64 tail;
+	__u64 tail;		/* mode overwrite: position of the oldest record */
 	__u64 announced;
 	__u32 flags;		/* STATCHAN_RING_* */
 	__u32 cpu;
+	__u64 evicting;		/* sample records overwritten, the one that is */
+	__u64 evicted;		/* about to be included; and without it */
 };
 
 /**
@@ -532,7 +557,7 @@ struct statchan_channel_req {
 	__u32 id;		/* out: of the channel */
 	__u32 page_size;	/* out */
 	__u32 nr_cpus;		/* out: rings or files */
-	__u32 reserved;
+	__u32 follows;		/* id of the channel that this one continues, or 0 */
 	__u64 ring_stride;	/* out, mmap samples */
 	__u64 map_len;		/* out, mmap live: bytes to map */
 	char  path[STATCHAN_PATH_MAX];	/* out, relay: folder of cpu0, cpu1, ... */
@@ -553,6 +578,12 @@ struct statchan_channel_info {
 };
 
 #define STATCHAN_CHAN_EOS	0x1U	/* the source is gone */
+
+/* See STOP above. A channel that has ended stays as it is. */
+struct statchan_channel_stop {
+	__u32 size;
+	__u32 reserved;
+};
 
 struct statchan_read {
 	__u32 size;
@@ -609,6 +640,7 @@ struct statchan_error {
 #define STATCHAN_IOC_READ	_IOWR(STATCHAN_IOC_MAGIC, 13, struct statchan_read)
 #define STATCHAN_IOC_LEDGER	_IOWR(STATCHAN_IOC_MAGIC, 14, struct statchan_ledger_req)
 #define STATCHAN_IOC_RELAY_STATE _IOWR(STATCHAN_IOC_MAGIC, 15, struct statchan_relay_state)
+#define STATCHAN_IOC_CHANNEL_STOP _IOWR(STATCHAN_IOC_MAGIC, 16, struct statchan_channel_stop)
 
 /* ---- generic netlink ---- */
 
@@ -630,8 +662,8 @@ enum statchan_cmd {
 					 * OFFSET, DATA; in the first LENGTH,
 					 * and DIGEST if asked
 					 */
-	STATCHAN_CMD_CHANNEL_OPEN,	/* do: SOURCE, CONFIG; CHANNEL, GROUP, CONFIG,
-					 * EFFECTIVE
+	STATCHAN_CMD_CHANNEL_OPEN,	/* do: SOURCE, CONFIG, FOLLOWS; CHANNEL,
+					 * GROUP, CONFIG, EFFECTIVE
 					 */
 	STATCHAN_CMD_CHANNEL_CLOSE,	/* do: CHANNEL */
 	STATCHAN_CMD_CHANNEL_GET,	/* dump: CHANNEL, SOURCE, TRANSPORT,
@@ -648,6 +680,7 @@ enum statchan_cmd {
 					 * NAME, TEXT, SOURCE or CHANNEL if there
 					 * is one
 					 */
+	STATCHAN_CMD_CHANNEL_STOP,	/* do: CHANNEL, one that a single socket has */
 	__STATCHAN_CMD_MAX,
 };
 
@@ -674,6 +707,7 @@ enum statchan_attr {
 	STATCHAN_A_DIGEST,	/* u64 */
 	STATCHAN_A_CHANNEL,	/* u32, id */
 	STATCHAN_A_GROUP,	/* string, multicast group to join */
+	STATCHAN_A_FOLLOWS,	/* u32, id of the channel to continue */
 	STATCHAN_A_CONFIG,	/* nest of STATCHAN_C_*: wanted */
 	STATCHAN_A_EFFECTIVE,	/* nest of STATCHAN_C_*: in force */
 	STATCHAN_A_CHANNEL_INFO, /* binary, struct statchan_channel_info */
