@@ -68,12 +68,17 @@ struct LedgerRow {
     const StreamLedgerEntry* stream = nullptr;
 };
 
-// Losses by reason: the kernel's account, and of the socket the library's.
+// Losses by reason: the kernel's account, and of what only the reader can know the library's.
 Count lost_by(const LedgerRow& row, std::size_t reason) {
     const Count known = row.kernel.lost[reason];
-    constexpr auto overrun = static_cast<std::size_t>(LostReason::socket_overrun);
-    if (reason != overrun || row.stream == nullptr) return known;
-    return std::max(known.value_or(0), row.stream->gap_records[overrun]);
+    if (row.stream == nullptr) return known;
+    switch (static_cast<LostReason>(reason)) {
+        case LostReason::socket_overrun:
+        case LostReason::overwritten:
+            return std::max(known.value_or(0), row.stream->gap_records[reason]);
+        default:
+            return known;
+    }
 }
 
 Cell count_cell(const Count& count) {
@@ -100,12 +105,16 @@ Cell lost_cell(const LedgerRow& row) {
     return cell;
 }
 
-constexpr std::array<Column<LedgerRow>, 7> kernel_columns{{
+constexpr std::array<Column<LedgerRow>, 9> kernel_columns{{
     {"cpu", Align::right,
      [](const LedgerRow& r) -> Cell {
          if (r.cpu == "all") return {nullptr, r.cpu};
          return {r.kernel.cpu, r.cpu};
      }},
+    {"first_seq", Align::right,
+     [](const LedgerRow& r) -> Cell { return count_cell(r.kernel.first_seq); }, For::programs},
+    {"next_seq", Align::right,
+     [](const LedgerRow& r) -> Cell { return count_cell(r.kernel.next_seq); }, For::programs},
     {"produced", Align::right,
      [](const LedgerRow& r) -> Cell { return count_cell(r.kernel.produced); }},
     {"filtered", Align::right,
@@ -124,11 +133,13 @@ constexpr std::array<Column<LedgerRow>, 1> taken_columns{{
      [](const LedgerRow& r) -> Cell { return count_cell(r.kernel.consumed); }},
 }};
 
-constexpr std::array<Column<LedgerRow>, 6> stream_columns{{
+constexpr std::array<Column<LedgerRow>, 7> stream_columns{{
     {"received", Align::right, [](const LedgerRow& r) -> Cell { return r.stream->received; }},
     {"in_flight", Align::right,
      [](const LedgerRow& r) -> Cell { return count_cell(r.stream->in_flight()); }},
     {"gaps", Align::right, [](const LedgerRow& r) -> Cell { return r.stream->gaps; },
+     For::programs},
+    {"unreported", Align::right, [](const LedgerRow& r) -> Cell { return r.stream->unreported; },
      For::programs},
     {"gaps_unexplained", Align::right,
      [](const LedgerRow& r) -> Cell { return r.stream->gaps_unexplained; }, For::programs},
@@ -176,6 +187,19 @@ void print_faults(Out& out, const StreamLedgerEntry& total) {
     }
 }
 
+// What was accepted and not read is accounted for, too: a fault is only what nobody explains.
+void print_verdict(Out& out, const statchan::Ledger& ledger) {
+    const auto total = ledger.total();
+    const auto unread = total.in_flight().value_or(0);
+    if (ledger.closes()) {
+        out.write("the books close\n");
+    } else if (unread != 0 && total.adds_up() && total.gaps_unexplained + total.out_of_order == 0) {
+        out.print("{} records were accepted and not read\n", unread);
+    } else {
+        out.write("FAULT: the books do not close\n");
+    }
+}
+
 }  // namespace
 
 JsonObject to_json(const ChannelConfig& config) {
@@ -205,13 +229,23 @@ void print_ledger(Out& out, bool json, std::span<const LedgerEntry> cpus) {
     print_rows<LedgerRow>(out, json, columns, rows);
 }
 
+void print_ledger_total(Out& out, bool json, std::span<const LedgerEntry> cpus) {
+    statchan::Ledger ledger;
+    for (const auto& entry : cpus) ledger.cpus.push_back({entry});
+    const auto columns = columns_for(false);
+    const auto total = ledger.total();
+    print_row<LedgerRow>(out, json, columns, LedgerRow{"all", total});
+}
+
 void print_ledger_text(Out& out, const statchan::Ledger& ledger) {
     const auto columns = columns_for(true);
     const auto total = ledger.total();
     auto rows = rows_of<StreamLedgerEntry>(ledger.cpus);
     if (rows.size() > 1) rows.push_back({"all", total, &total});
     to_text<LedgerRow>(columns, rows).print(out, out.colour());
+    if (ledger.socket_drops) out.print("the socket threw {} messages away\n", *ledger.socket_drops);
     print_faults(out, total);
+    print_verdict(out, ledger);
 }
 
 JsonObject to_json(const statchan::Ledger& ledger) {
@@ -223,6 +257,8 @@ JsonObject to_json(const statchan::Ledger& ledger) {
     }
     JsonObject object;
     object.add("end_of_stream", ledger.end_of_stream);
+    object.add("closes", ledger.closes());
+    object.add("socket_drops", count_cell(ledger.socket_drops).json);
     object.add("cpus", cpus.done());
     object.add("total", to_json<LedgerRow>(columns, {"all", total, &total}).done());
     return object;

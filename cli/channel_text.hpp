@@ -21,6 +21,9 @@ namespace statctl {
 /// The kernel's account of a channel, per CPU.
 void print_ledger(Out& out, bool json, std::span<const statchan::LedgerEntry> cpus);
 
+/// The same, all CPUs together: one row, or one JSON object.
+void print_ledger_total(Out& out, bool json, std::span<const statchan::LedgerEntry> cpus);
+
 /// Kernel's and library's account of a stream, as rows of a text table ...
 void print_ledger_text(Out& out, const statchan::Ledger& ledger);
 /// ... and as {"cpus": [...], "total": {...}, "end_of_stream": false}.

@@ -59,23 +59,32 @@ Result<void> list_channels(Context& context, const statchan::Client& client) {
     return {};
 }
 
-Result<void> run_ledger(Context& context, std::uint32_t channel) {
+struct LedgerOptions {
+    std::uint32_t channel = 0;  // 0: list them
+    bool per_cpu = false;
+};
+
+Result<void> run_ledger(Context& context, const LedgerOptions& options) {
     auto client = open_client(context);
     if (!client) return failure(client);
-    if (channel == 0) return list_channels(context, *client);
-    auto ledger = client->ledger(channel);
+    if (options.channel == 0) return list_channels(context, *client);
+    auto ledger = client->ledger(options.channel);
     if (!ledger) return failure(ledger);
-    print_ledger(context.out, context.json, *ledger);
+    if (options.per_cpu)
+        print_ledger(context.out, context.json, *ledger);
+    else
+        print_ledger_total(context.out, context.json, *ledger);
     return {};
 }
 
 }  // namespace
 
 void set_up_ledger(CommandLine& line) {
-    auto channel = std::make_shared<std::uint32_t>(0);
-    line.optional_argument("CHANNEL", *channel, parse_number,
+    auto options = std::make_shared<LedgerOptions>();
+    line.optional_argument("CHANNEL", options->channel, parse_number,
                            "number of a channel; without it all channels are listed");
-    line.run([channel](Context& context) { return run_ledger(context, *channel); });
+    line.flag("--per-cpu", options->per_cpu, "a row for each CPU");
+    line.run([options](Context& context) { return run_ledger(context, *options); });
 }
 
 }  // namespace statctl

@@ -2,6 +2,7 @@
 //
 // statctl samples: packets of a source as they are sampled.
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <statchan/ordered.hpp>
 #include <thread>
 
 #include "channel_text.hpp"
@@ -31,6 +33,11 @@ struct SamplesOptions {
     bool hexdump = false;
     bool verbose = false;
     bool quiet = false;
+    bool strict = false;
+    bool overwrite = false;
+    nanoseconds last{0};  // of mode overwrite: 0 is all there is
+    bool ordered = false;
+    nanoseconds order_delay{0};  // 0: the library's choice
 };
 
 // A capture file, or standard output.
@@ -72,22 +79,34 @@ class Destination {
 // Reads a stream to its end, or to the end that the user set.
 class Reader {
   public:
-    Reader(const SamplesOptions& options, statchan::Stream& stream, SampleSink& sink, Out& out)
-        : options_{options}, stream_{stream}, sink_{sink}, out_{out} {}
+    Reader(const SamplesOptions& options, statchan::Client& client, statchan::Stream& stream,
+           SampleSink& sink, Out& out)
+        : options_{options}, client_{client}, stream_{stream}, sink_{sink}, out_{out} {}
 
     /// Errors of the stream; its end is none.
     [[nodiscard]] Result<void> run();
+    /// Takes the stream off its source and counts what is still in it, so that the books can close.
+    [[nodiscard]] Result<void> finish();
     [[nodiscard]] std::uint64_t shown() const noexcept { return shown_; }
+    /// Samples that --ordered could not put in order.
+    [[nodiscard]] std::uint64_t late() const noexcept { return ordered_ ? ordered_->late() : 0; }
     [[nodiscard]] bool source_gone() const noexcept { return source_gone_; }
 
   private:
     [[nodiscard]] bool wants_more() const;
     [[nodiscard]] nanoseconds patience() const;
+    [[nodiscard]] Result<void> read();
+    [[nodiscard]] Result<void> record();
+    [[nodiscard]] Result<statchan::Batch> next(nanoseconds timeout);
     void take(const statchan::Batch& batch);
+    void switch_transport();
     void show_progress();
 
     const SamplesOptions& options_;
+    statchan::Client& client_;
     statchan::Stream& stream_;
+    std::optional<statchan::OrderedStream> ordered_;
+    statchan::Time from_{};  // show no samples before
     SampleSink& sink_;
     Out& out_;
     steady_clock::time_point start_ = steady_clock::now();
@@ -115,11 +134,37 @@ void Reader::take(const statchan::Batch& batch) {
         if (const auto gap = item.gap()) {
             sink_.gap(*gap);
             lost_ += gap->count;
-        } else {
-            sink_.sample(*item.sample());
+        } else if (const auto sample = item.sample(); sample->time() >= from_) {
+            sink_.sample(*sample);
             ++shown_;
         }
     }
+}
+
+// To the next in the list of those that can carry samples as these are asked for.
+void Reader::switch_transport() {
+    using statchan::Capability;
+    const auto all = statchan::transports();
+    const auto at = std::find_if(all.begin(), all.end(),
+                                 [&](const auto& t) { return t.name == stream_.transport(); });
+    for (std::size_t i = 1; i < all.size(); ++i) {
+        const auto& to = all[(static_cast<std::size_t>(at - all.begin()) + i) % all.size()];
+        if (!to.capabilities.has(Capability::samples)) continue;
+        if (options_.overwrite && !to.capabilities.has(Capability::overwrite)) continue;
+        const std::string from{stream_.transport()};
+        const auto done = client_.switch_transport(stream_, to.name);
+        if (done) {
+            fmt::print(stderr, "statctl: switched from {} to {}: {}\n", from, to.name,
+                       describe(stream_.effective(), stream_.requested()));
+        } else {
+            fmt::print(stderr, "statctl: {}; goes on over {}\n", done.error().message(), from);
+        }
+        return;
+    }
+}
+
+Result<statchan::Batch> Reader::next(nanoseconds timeout) {
+    return ordered_ ? ordered_->next(timeout) : stream_.next(timeout);
 }
 
 // While nothing else is shown, people at a terminal see that something happens.
@@ -131,9 +176,10 @@ void Reader::show_progress() {
     fmt::print(stderr, "\r{} samples, {} lost \033[K", shown_, lost_);
 }
 
-Result<void> Reader::run() {
+Result<void> Reader::read() {
     while (wants_more()) {
-        const auto batch = stream_.next(patience());
+        if (switch_requested()) switch_transport();
+        const auto batch = next(patience());
         if (!batch && batch.error() == statchan::errc::end_of_stream) {
             source_gone_ = true;
             return {};
@@ -145,6 +191,48 @@ Result<void> Reader::run() {
         show_progress();
     }
     return {};
+}
+
+// Mode overwrite: nothing is read until the end is asked for; then what the buffers hold.
+Result<void> Reader::record() {
+    while (wants_more()) {
+        if (switch_requested()) switch_transport();
+        pollfd none{.fd = -1, .events = 0, .revents = 0};
+        ::poll(&none, 1, static_cast<int>(patience() / std::chrono::milliseconds{1}));
+        const auto info = client_.source(options_.source);
+        source_gone_ = !info && info.error() == statchan::errc::no_such_source;
+        if (source_gone_) break;
+    }
+    if (auto stopped = stream_.stop(); !stopped) return tl::unexpected(stopped.error());
+    if (options_.last.count() != 0) from_ = steady_clock::now() - options_.last;
+    for (;;) {
+        const auto batch = next(nanoseconds{-1});
+        if (!batch && batch.error() == statchan::errc::end_of_stream) return {};
+        if (!batch) return tl::unexpected(batch.error());
+        take(*batch);
+        if (!out_.flush()) return {};
+    }
+}
+
+Result<void> Reader::run() {
+    if (options_.ordered) {
+        const auto delay = options_.order_delay.count() != 0
+                               ? options_.order_delay
+                               : statchan::OrderedStream::default_delay(stream_.effective());
+        auto ordered = statchan::OrderedStream::make(stream_, delay);
+        if (!ordered) return tl::unexpected(ordered.error());
+        ordered_.emplace(std::move(*ordered));
+    }
+    return options_.overwrite ? record() : read();
+}
+
+Result<void> Reader::finish() {
+    if (auto stopped = stream_.stop(); !stopped) return tl::unexpected(stopped.error());
+    for (;;) {
+        const auto batch = stream_.next(nanoseconds{-1});
+        if (!batch && batch.error() == statchan::errc::end_of_stream) return {};
+        if (!batch) return tl::unexpected(batch.error());
+    }
 }
 
 std::unique_ptr<SampleSink> make_sink(const Context& context, const SamplesOptions& options,
@@ -205,6 +293,8 @@ Result<void> explain_end(const statchan::Client& client, const SamplesOptions& o
 }
 
 Result<void> run_samples(Context& context, const SamplesOptions& options) {
+    if (options.last.count() != 0 && !options.overwrite)
+        throw UsageError{"--last: only with --overwrite, which keeps the last records"};
     if (options.file == "-" && context.out.is_terminal()) {
         throw UsageError{
             "-w -: a terminal can not show a capture; name a file, or pipe into "
@@ -224,8 +314,10 @@ Result<void> run_samples(Context& context, const SamplesOptions& options) {
     fmt::print(stderr, "statctl: reading samples of {} over {}: {}\n", options.source,
                stream->transport(), describe(stream->effective(), stream->requested()));
 
-    Reader reader{options, *stream, *sink, **out};
+    catch_switch_requests();
+    Reader reader{options, *client, *stream, *sink, **out};
     auto result = reader.run();
+    if (options.strict && result) result = reader.finish();
     const auto ledger = stream->ledger();
     if (ledger) {
         if ((*out)->error() == 0) sink->end(*ledger);
@@ -239,7 +331,14 @@ Result<void> run_samples(Context& context, const SamplesOptions& options) {
     }
     if (!result) return result;
     if (!ledger) return tl::unexpected(ledger.error());
+    if (reader.late() != 0)
+        fmt::print(stderr, "statctl: {} samples came too late to be put in order\n", reader.late());
     if (result = destination.check(); !result) return result;
+    if (options.strict && !ledger->closes()) {
+        return failure(statchan::errc::bad_data,
+                       fmt::format("close the books of '{}'", options.source),
+                       "they do not: see the ledger above");
+    }
     if (reader.source_gone()) return explain_end(*client, options, reader.shown());
     return {};
 }
@@ -272,8 +371,19 @@ void set_up_samples(CommandLine& line) {
     line.flag("-x,--hexdump", options->hexdump, "show the captured bytes");
     line.flag("-v,--verbose", options->verbose, "show CPU, sequence number, rate and queue");
     line.flag("-q,--quiet", options->quiet, "show no packets, only the ledger");
+    line.flag("--strict", options->strict,
+              "read all there is at the end; fail if the books do not close");
+    line.flag("--ordered", options->ordered, "put the packets of all CPUs in the order of time");
+    line.duration("--order-delay", options->order_delay,
+                  "hold packets back so long for that (twice --timeout and 20ms)");
+    line.flag("--overwrite", options->overwrite,
+              "flight recorder: keep the newest, show them at the end");
+    line.parsed("--last", options->last, parse_seconds, "N", "of those only the last N seconds");
     add_channel_options(line, options->config);
-    line.run([options](Context& context) { return run_samples(context, *options); });
+    line.run([options](Context& context) {
+        if (options->overwrite) options->config.mode = statchan::Mode::overwrite;
+        return run_samples(context, *options);
+    });
 }
 
 }  // namespace statctl

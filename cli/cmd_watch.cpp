@@ -84,6 +84,21 @@ class Feed {
     }
 
     [[nodiscard]] Result<statchan::Snapshot> take() {
+        auto snapshot = take_one();
+        if (snapshot) count(snapshot->info());
+        return snapshot;
+    }
+    [[nodiscard]] std::string_view transport() const { return client_.transport(); }
+    [[nodiscard]] bool source_gone() const { return !client_.source(source_).has_value(); }
+
+    /// What became of all that was asked for.
+    void print_account(Out& out, bool json) const;
+
+  private:
+    Feed(statchan::Client client, std::string source)
+        : client_{std::move(client)}, source_{std::move(source)} {}
+
+    [[nodiscard]] Result<statchan::Snapshot> take_one() {
         if (!live_) return client_.snapshot(source_);
         for (;;) {
             auto copy = live_->copy();
@@ -92,17 +107,42 @@ class Feed {
             std::this_thread::sleep_for(std::chrono::milliseconds{1});
         }
     }
-    [[nodiscard]] std::string_view transport() const { return client_.transport(); }
-    [[nodiscard]] bool source_gone() const { return !client_.source(source_).has_value(); }
-
-  private:
-    Feed(statchan::Client client, std::string source)
-        : client_{std::move(client)}, source_{std::move(source)} {}
+    void count(const statchan::SnapshotInfo& info) {
+        if (snapshots_++ == 0) first_ = info.generation;
+        last_ = info.generation;
+        if (info.torn) ++torn_;
+    }
 
     statchan::Client client_;
     std::string source_;
     std::optional<statchan::LiveSnapshot> live_;
+    std::uint64_t snapshots_ = 0;
+    std::uint64_t first_ = 0;  // generation
+    std::uint64_t last_ = 0;
+    std::uint64_t torn_ = 0;
 };
+
+void Feed::print_account(Out& out, bool json) const {
+    const auto retries = live_ ? live_->torn() : 0;
+    const auto failed = live_ ? live_->errors() : 0;
+    if (json) {
+        JsonObject object;
+        object.add("type", "ledger")
+            .add("source", source_)
+            .add("transport", transport())
+            .add("snapshots", snapshots_)
+            .add("first_generation", first_)
+            .add("last_generation", last_)
+            .add("torn", torn_)
+            .add("retries", retries)
+            .add("failed_refreshes", failed);
+        return out.print("{}\n", object.done().text);
+    }
+    out.print("{} snapshots of {} over {}: generations {} to {}, {} torn", snapshots_, source_,
+              transport(), first_, last_, torn_);
+    if (live_) out.print(", {} read again, {} refreshes failed", retries, failed);
+    out.write("\n");
+}
 
 // Compares each snapshot with the one before and prints what happened.
 class Watcher {
@@ -197,6 +237,23 @@ Result<void> end_of_watch(const Feed& feed, const WatchOptions& options, Error e
                    fmt::format("source is gone after {} of {} intervals", shown, options.count));
 }
 
+// Until the user has seen enough, or the source is gone.
+Result<void> watch(Context& context, const WatchOptions& options, Feed& feed,
+                   statchan::Snapshot before, std::vector<statchan::CounterRef> counters) {
+    Watcher watcher{context, options, feed.transport(), std::move(counters)};
+    auto due = steady_clock::now();
+    for (std::uint64_t shown = 0; options.count == 0 || shown < options.count; ++shown) {
+        due = std::max(due + options.interval, steady_clock::now());
+        if (!sleep_until(due, context.out)) break;
+        auto now = feed.take();
+        if (!now) return end_of_watch(feed, options, std::move(now.error()), shown);
+        watcher.show(before, *now);
+        if (!context.out.flush()) break;
+        before = std::move(*now);
+    }
+    return {};
+}
+
 Result<void> run_watch(Context& context, const WatchOptions& options) {
     catch_stop_signals();
     auto feed = Feed::open(context, options);
@@ -206,18 +263,10 @@ Result<void> run_watch(Context& context, const WatchOptions& options) {
     auto counters = options.filter.select(before->schema(), options.source);
     if (!counters) return failure(counters);
 
-    Watcher watcher{context, options, feed->transport(), std::move(*counters)};
-    auto due = steady_clock::now();
-    for (std::uint64_t shown = 0; options.count == 0 || shown < options.count; ++shown) {
-        due = std::max(due + options.interval, steady_clock::now());
-        if (!sleep_until(due, context.out)) break;
-        auto now = feed->take();
-        if (!now) return end_of_watch(*feed, options, std::move(now.error()), shown);
-        watcher.show(*before, *now);
-        if (!context.out.flush()) break;
-        before = std::move(now);
-    }
-    return {};
+    const auto result = watch(context, options, *feed, std::move(*before), std::move(*counters));
+    Out err{2};
+    feed->print_account(context.json ? context.out : err, context.json);
+    return result;
 }
 
 }  // namespace

@@ -36,6 +36,7 @@ void set_up_set(CommandLine& line);
 void set_up_source(CommandLine& line);
 void set_up_sources(CommandLine& line);
 void set_up_transports(CommandLine& line);
+void set_up_verify(CommandLine& line);
 void set_up_watch(CommandLine& line);
 
 }  // namespace statctl

@@ -28,23 +28,31 @@ constexpr std::array table{
             "statctl get sw0 --group port --instance 3 --field 'rx_*'\n"
             "statctl -t netlink -j get eth0 --max-age 1s",
             set_up_get},
+    Command{"verify", "compare one snapshot over every transport, byte by byte",
+            "statctl verify sw0\n"
+            "statctl -j verify eth0",
+            set_up_verify},
     Command{"watch", "show rates of counters, again and again",
             "statctl watch eth0 --interval 500ms\n"
             "statctl watch sw0 --group port --count 10 | tee rates.txt",
             set_up_watch},
-    Command{"samples", "show or save sampled packets",
-            "statctl samples eth0 --rate 1:100 --count 20\n"
-            "statctl samples eth0 -w eth0.pcapng --seconds 10\n"
-            "statctl samples eth0 -w - | wireshark -k -i -\n"
-            "statctl -j samples eth0 | jq .summary",
-            set_up_samples},
+    Command{
+        "samples", "show or save sampled packets",
+        "statctl samples eth0 --rate 1:100 --count 20\n"
+        "statctl samples eth0 -w eth0.pcapng --seconds 10\n"
+        "statctl samples eth0 -w - | wireshark -k -i -\n"
+        "statctl -j samples eth0 | jq .summary\n"
+        "statctl samples eth0 --overwrite --last 5     flight recorder: what was before Ctrl-C\n"
+        "while it runs, the key t (or SIGUSR1) moves it to the next transport, without a loss",
+        set_up_samples},
     Command{"monitor", "show events as they happen",
             "statctl monitor\n"
             "statctl -j monitor --seconds 60",
             set_up_monitor},
     Command{"ledger", "list channels, or account for the records of one",
             "statctl ledger        all channels\n"
-            "statctl ledger 3      what became of the records of channel 3",
+            "statctl ledger 3      what became of the records of channel 3\n"
+            "statctl ledger 3 --per-cpu",
             set_up_ledger},
 };
 

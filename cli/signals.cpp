@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "signals.hpp"
 
+#include <poll.h>
+#include <termios.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <ctime>
 #include <thread>
 
@@ -30,7 +35,44 @@ extern "C" void on_stop_signal(int number) {
     }
 }
 
+volatile std::sig_atomic_t switches = 0;
+
+extern "C" void on_switch_signal(int /*number*/) { switches = switches + 1; }
+
+termios as_it_was;
+
+void restore_terminal() { ::tcsetattr(STDIN_FILENO, TCSANOW, &as_it_was); }
+
+// In the background the terminal is somebody else's.
+bool terminal_is_ours() { return ::tcgetpgrp(STDIN_FILENO) == ::getpgrp(); }
+
+bool key_pressed(char wanted) {
+    pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+    bool found = false;
+    for (char key = 0; ::poll(&input, 1, 0) == 1 && ::read(STDIN_FILENO, &key, 1) == 1;)
+        found = found || key == wanted;
+    return found;
+}
+
 }  // namespace
+
+void catch_switch_requests() {
+    struct sigaction action {};
+    action.sa_handler = on_switch_signal;
+    ::sigaction(SIGUSR1, &action, nullptr);
+    if (::tcgetattr(STDIN_FILENO, &as_it_was) != 0 || !terminal_is_ours()) return;
+    auto keys = as_it_was;
+    keys.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+    keys.c_cc[VMIN] = 1;
+    keys.c_cc[VTIME] = 0;
+    if (::tcsetattr(STDIN_FILENO, TCSANOW, &keys) == 0) std::atexit(restore_terminal);
+}
+
+bool switch_requested() noexcept {
+    const bool signalled = switches != 0;
+    switches = 0;
+    return (::isatty(STDIN_FILENO) == 1 && terminal_is_ours() && key_pressed('t')) || signalled;
+}
 
 void catch_stop_signals() {
     struct sigaction action {};

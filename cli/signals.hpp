@@ -13,6 +13,13 @@ void catch_stop_signals();
 /// One of them came.
 [[nodiscard]] bool stop_requested() noexcept;
 
+/// From now on SIGUSR1 asks for another transport, and so does the key t if standard input is a
+/// terminal, which is set to give keys at once until the process ends.
+void catch_switch_requests();
+
+/// Somebody asked, since the last time this was called.
+[[nodiscard]] bool switch_requested() noexcept;
+
 /// How long a command that waits goes without looking at the above.
 inline constexpr std::chrono::milliseconds tick{200};
 

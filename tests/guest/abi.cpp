@@ -83,9 +83,10 @@ TEST_F(Abi, UnknownFlagsAndReservedFieldsAreRefused) {
     channel.source = synth.info().id;
     channel.transport = STATCHAN_T_IOCTL;
     channel.kind = STATCHAN_CHANNEL_SAMPLES;
-    channel.reserved = 1;
-    EXPECT_EQ(call(STATCHAN_IOC_CHANNEL_OPEN, channel), EINVAL);
-    channel.reserved = 0;
+    channel.follows = 4'000'000;
+    EXPECT_EQ(call(STATCHAN_IOC_CHANNEL_OPEN, channel), ENOENT);
+    EXPECT_NE(sentence().find("4000000"), std::string::npos) << sentence();
+    channel.follows = 0;
     channel.kind = 99;
     EXPECT_EQ(call(STATCHAN_IOC_CHANNEL_OPEN, channel), EINVAL);
     channel.kind = STATCHAN_CHANNEL_SAMPLES;

@@ -45,9 +45,9 @@ TEST(Transports, AreAListWithCapabilities) {
     ASSERT_EQ(list.size(), 5U);
     EXPECT_EQ(list[0].name, "ioctl");
     EXPECT_TRUE(list[4].capabilities.has(Capability::live));
-    EXPECT_EQ(to_string(list[3].capabilities), "samples, files");
+    EXPECT_EQ(to_string(list[3].capabilities), "samples, overwrite, files");
     EXPECT_EQ(detail::transports_with(Capability::snapshot), "ioctl, netlink, netlink-nl, mmap");
-    EXPECT_EQ(detail::transports_with(Capability::overwrite), "");
+    EXPECT_EQ(detail::transports_with(Capability::overwrite), "relay, mmap");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "netlink/stream.hpp"
+#include "stream_run.hpp"
 #include "support/fake_socket.hpp"
 #include "support/ok.hpp"
 #include "support/records.hpp"
@@ -36,8 +37,8 @@ class NetlinkStreamTest : public testing::Test {
             .transport = "netlink", .source = "sw0", .channel = my_channel, .nr_cpus = 2};
         identity.effective.rate = 1;
         identity.effective.batch_bytes = 65536;
-        stream.emplace(std::make_unique<NetlinkStream>(std::move(identity), std::move(*link),
-                                                       std::move(*asking), positions));
+        stream.emplace(std::make_unique<StreamRun>(std::make_unique<NetlinkStream>(
+            std::move(identity), std::move(*link), std::move(*asking), positions)));
     }
 
     void answer_ledger(FakeKernel& k, std::uint32_t cpu) const {

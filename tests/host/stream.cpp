@@ -9,6 +9,7 @@
 
 #include "fd.hpp"
 #include "stream_backend.hpp"
+#include "stream_run.hpp"
 #include "support/ok.hpp"
 #include "support/records.hpp"
 
@@ -29,6 +30,7 @@ class Fake final : public StreamBackend {
         write_ = Fd{ends[1]};
     }
     [[nodiscard]] int fd() const noexcept override { return read_.get(); }
+    [[nodiscard]] Result<void> stop() override { return {}; }
 
     void announce() { EXPECT_EQ(::write(write_.get(), "x", 1), 1); }
     void hush() {
@@ -59,7 +61,7 @@ class Fake final : public StreamBackend {
 
 struct StreamTest : testing::Test {
     Fake* fake = new Fake;
-    Stream stream{std::unique_ptr<StreamBackend>{fake}};
+    Stream stream{std::make_unique<StreamRun>(std::unique_ptr<StreamBackend>{fake})};
     Records records = std::move(Records{}.sample(0, 0).sample(0, 1));
     Chunk bytes = records.bytes();
 

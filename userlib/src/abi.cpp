@@ -123,6 +123,8 @@ ChannelInfo to_channel_info(const statchan_channel_info& info) {
 LedgerEntry to_ledger_entry(const statchan_ledger& ledger) {
     LedgerEntry entry;
     entry.cpu = ledger.cpu;
+    entry.first_seq = to_count(ledger.first_seq);
+    entry.next_seq = to_count(ledger.next_seq);
     entry.produced = to_count(ledger.produced);
     entry.accepted = to_count(ledger.accepted);
     entry.filtered = to_count(ledger.filtered);

@@ -10,7 +10,17 @@ namespace {
 
 constexpr Task task{"read records"};
 
-constexpr auto self_reported = static_cast<std::uint32_t>(LostReason::socket_overrun);
+// Gaps of the library's own: each spans all that is missing, losses of the kernel's included.
+bool self_reported(std::uint32_t reason) noexcept {
+    switch (static_cast<LostReason>(reason)) {
+        case LostReason::socket_overrun:
+        case LostReason::overwritten:
+        case LostReason::unreported:
+            return true;
+        default:
+            return false;
+    }
+}
 
 }  // namespace
 
@@ -101,8 +111,8 @@ bool Accounting::lost(Cpu& cpu, const std::byte* record) {
     if (last < first || count - 1 > last - first) return false;
     ++cpu.gaps;
     if (reason < cpu.gap_records.size()) cpu.gap_records[reason] += count;
-    if (reason == self_reported || reason == static_cast<std::uint32_t>(LostReason::unreported)) {
-        // The library's own: it spans all that is missing, losses of the kernel's included.
+    if (reason == static_cast<std::uint32_t>(LostReason::unreported)) cpu.unreported += count;
+    if (self_reported(reason)) {
         cpu.next = std::max(cpu.next, round_up(last + 1));
         cpu.explained = 0;
         cpu.begun = true;
@@ -110,6 +120,11 @@ bool Accounting::lost(Cpu& cpu, const std::byte* record) {
         cpu.explained += count;
     }
     return true;
+}
+
+void Accounting::begin_at(std::uint32_t cpu, std::uint64_t seq) noexcept {
+    cpus_[cpu].begun = true;
+    cpus_[cpu].next = round_up(seq);
 }
 
 std::uint64_t Accounting::round_up(std::uint64_t seq) const noexcept {
@@ -133,6 +148,7 @@ void Accounting::report(std::uint32_t cpu, StreamLedgerEntry& entry) const {
     entry.received = c.received;
     entry.gaps = c.gaps;
     entry.gap_records = c.gap_records;
+    entry.unreported = c.unreported;
     entry.gaps_unexplained = c.unexplained;
     entry.out_of_order = c.out_of_order;
 }

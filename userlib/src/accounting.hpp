@@ -55,9 +55,19 @@ class Accounting {
     [[nodiscard]] std::uint64_t records_in(std::uint64_t first, std::uint64_t last) const noexcept {
         return (last - first) / step_ + 1;
     }
+    /// Records of the channel with seq @p from to @p next - 1.
+    [[nodiscard]] std::uint64_t missing(std::uint64_t from, std::uint64_t next) const noexcept {
+        const auto first = round_up(from);
+        return first < next ? records_in(first, next - 1) : 0;
+    }
     [[nodiscard]] std::uint32_t cpus() const noexcept {
         return static_cast<std::uint32_t>(cpus_.size());
     }
+
+    /// The next sample of this CPU must be @p seq, or gaps must explain what is missing.
+    void begin_at(std::uint32_t cpu, std::uint64_t seq) noexcept;
+    /// The channel takes every so manieth record of the source.
+    [[nodiscard]] std::uint64_t step() const noexcept { return step_; }
 
     /// Writes the library's numbers of that CPU into the entry.
     void report(std::uint32_t cpu, StreamLedgerEntry& entry) const;
@@ -70,6 +80,7 @@ class Accounting {
         std::uint64_t received = 0;
         std::uint64_t gaps = 0;
         std::array<std::uint64_t, lost_reasons> gap_records{};
+        std::uint64_t unreported = 0;
         std::uint64_t unexplained = 0;
         std::uint64_t out_of_order = 0;
     };

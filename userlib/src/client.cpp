@@ -8,6 +8,7 @@
 
 #include "catalog.hpp"
 #include "image.hpp"
+#include "stream_run.hpp"
 #include "transport.hpp"
 
 namespace statchan {
@@ -21,13 +22,20 @@ using detail::TransportEntry;
 struct Client::Impl {
     const TransportEntry* entry;
     std::unique_ptr<detail::Transport> transport;
+    std::string device;  // as asked for
     detail::Catalog catalog{transport->control()};
 
-    Impl(const TransportEntry* e, std::unique_ptr<detail::Transport> t)
-        : entry{e}, transport{std::move(t)} {}
+    Impl(const TransportEntry* e, std::unique_ptr<detail::Transport> t, std::string d)
+        : entry{e}, transport{std::move(t)}, device{std::move(d)} {}
 
     /// An error that names the transports that can, if this one can not.
     [[nodiscard]] Result<void> require(Capability capability, Task task) const;
+
+    /// The same for all that a stream so configured needs.
+    [[nodiscard]] Result<void> require(const ChannelConfig& config, Task task) const;
+
+    [[nodiscard]] Result<std::unique_ptr<detail::StreamBackend>> subscribe(
+        const SourceRef& source, const ChannelConfig& config, std::uint32_t follows);
 
     [[nodiscard]] Result<void> set_step(detail::StreamBackend& stream,
                                         std::string_view source) const;
@@ -85,6 +93,21 @@ auto Client::Impl::with_source(std::string_view name, Op op)
     }
 }
 
+Result<void> Client::Impl::require(const ChannelConfig& config, Task task) const {
+    auto able = require(Capability::samples, task);
+    if (able && config.mode == Mode::overwrite) able = require(Capability::overwrite, task);
+    return able;
+}
+
+Result<std::unique_ptr<detail::StreamBackend>> Client::Impl::subscribe(const SourceRef& source,
+                                                                       const ChannelConfig& config,
+                                                                       std::uint32_t follows) {
+    auto stream = transport->subscribe(source, config, follows);
+    if (!stream) return stream;
+    if (auto set = set_step(**stream, source.name); !set) return pass_on(set.error());
+    return stream;
+}
+
 // Only a channel that asked for a rate may take less than all of its source's records.
 Result<void> Client::Impl::set_step(detail::StreamBackend& stream, std::string_view source) const {
     const auto& identity = stream.identity();
@@ -116,7 +139,7 @@ Result<Client> Client::open(const ClientOptions& options) {
     }
     auto transport = entry->open(options);
     if (!transport) return pass_on(std::move(transport.error()));
-    return Client{std::make_unique<Impl>(entry, std::move(*transport))};
+    return Client{std::make_unique<Impl>(entry, std::move(*transport), options.device)};
 }
 
 std::string_view Client::transport() const noexcept { return impl_->entry->name; }
@@ -196,19 +219,40 @@ Result<LiveSnapshot> Client::live(std::string_view source, nanoseconds period) {
 
 Result<Stream> Client::subscribe(std::string_view source, const ChannelConfig& config) {
     const Task task{"subscribe to", source};
-    if (auto able = impl_->require(Capability::samples, task); !able) return pass_on(able.error());
-    if (config.mode == Mode::overwrite)
-        if (auto able = impl_->require(Capability::overwrite, task); !able)
-            return pass_on(able.error());
+    if (auto able = impl_->require(config, task); !able) return pass_on(able.error());
     if (config.timeout.count() < 0) return invalid(task, "the timeout is negative");
 
     return impl_->with_source(
         source, [&](const SourceRef& ref, const detail::Catalog::Entry&) -> Result<Stream> {
-            auto stream = impl_->transport->subscribe(ref, config);
+            auto stream = impl_->subscribe(ref, config, 0);
             if (!stream) return pass_on(std::move(stream.error()));
-            if (auto set = impl_->set_step(**stream, source); !set) return pass_on(set.error());
-            return Stream{std::move(*stream)};
+            return Stream{std::make_unique<detail::StreamRun>(std::move(*stream))};
         });
+}
+
+Result<void> Client::switch_transport(std::string_view name) {
+    auto other = open({.transport = std::string{name}, .device = impl_->device});
+    if (!other) return pass_on(std::move(other.error()));
+    impl_ = std::move(other->impl_);
+    return {};
+}
+
+// Make before break: whatever fails before the kernel has handed over leaves all as it was.
+Result<void> Client::switch_transport(Stream& stream, std::string_view name) {
+    const auto source = std::string{stream.source()};
+    const auto config = stream.requested();
+    const Task task{"switch the transport of", source};
+    auto other = open({.transport = std::string{name}, .device = impl_->device});
+    if (!other) return pass_on(std::move(other.error()));
+    auto& impl = *other->impl_;
+    if (auto able = impl.require(config, task); !able) return able;
+    auto leg = impl.with_source(source, [&](const SourceRef& ref, const detail::Catalog::Entry&) {
+        return impl.subscribe(ref, config, stream.channel());
+    });
+    if (!leg) return pass_on(std::move(leg.error()));
+    if (auto added = stream.run_->append(std::move(*leg)); !added) return added;
+    impl_ = std::move(other->impl_);
+    return {};
 }
 
 Result<std::vector<ChannelInfo>> Client::channels() const {

@@ -26,7 +26,7 @@ StreamIdentity identify(std::string_view transport, const SourceRef& source,
 
 Result<DeviceChannel> open_channel(const Device& device, std::uint32_t transport,
                                    std::uint32_t kind, const SourceRef& source,
-                                   const ChannelConfig& config, Task task) {
+                                   const ChannelConfig& config, Task task, std::uint32_t follows) {
     auto own = device.again();
     if (!own) return pass_on(std::move(own.error()));
     DeviceChannel channel{std::move(*own), {}};
@@ -35,6 +35,7 @@ Result<DeviceChannel> open_channel(const Device& device, std::uint32_t transport
     req.transport = transport;
     req.kind = kind;
     req.want = from_config(config);
+    req.follows = follows;
     if (const int err = channel.device.try_call(STATCHAN_IOC_CHANNEL_OPEN, req); err != 0)
         return source_failed(channel.device, err, task);
     // The number of CPUs sizes arrays and the snaplen buffers: see that they make sense.
@@ -49,6 +50,11 @@ DeviceStream::DeviceStream(std::string_view transport, const SourceRef& source,
     : StreamBackend{identify(transport, source, config, channel.answer)},
       device_{std::move(channel.device)},
       answer_{channel.answer} {}
+
+Result<void> DeviceStream::stop() {
+    statchan_channel_stop stop{};
+    return device_.call(STATCHAN_IOC_CHANNEL_STOP, stop, task("stop the stream of"));
+}
 
 Result<Ledger> DeviceStream::kernel_ledger() {
     auto read = read_ledger(device_, 0, task("read the ledger of"));

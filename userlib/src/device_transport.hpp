@@ -37,10 +37,12 @@ struct DeviceChannel {
     statchan_channel_req answer;
 };
 
-/// Opens a channel on a descriptor of its own. @p transport and @p kind are the header's numbers.
+/// Opens a channel on a descriptor of its own. @p transport and @p kind are the header's numbers,
+/// @p follows the channel that it continues, or 0.
 [[nodiscard]] Result<DeviceChannel> open_channel(const Device& device, std::uint32_t transport,
                                                  std::uint32_t kind, const SourceRef& source,
-                                                 const ChannelConfig& config, Task task);
+                                                 const ChannelConfig& config, Task task,
+                                                 std::uint32_t follows = 0);
 
 /// A stream of a channel that was opened through the character device.
 class DeviceStream : public StreamBackend {
@@ -48,6 +50,7 @@ class DeviceStream : public StreamBackend {
     DeviceStream(std::string_view transport, const SourceRef& source, const ChannelConfig& config,
                  DeviceChannel channel);
     [[nodiscard]] int fd() const noexcept override { return device_.fd(); }
+    [[nodiscard]] Result<void> stop() override;
 
   protected:
     [[nodiscard]] Result<Ledger> kernel_ledger() override;

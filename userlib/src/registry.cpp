@@ -17,8 +17,8 @@ constexpr std::array<TransportEntry, 5> table{{
     {"ioctl", snapshot | samples, open_ioctl},
     {"netlink", snapshot | samples | events | multicast, open_netlink},
     {"netlink-nl", snapshot | samples | events | multicast, open_netlink_nl},
-    {"relay", samples | files, open_relay},
-    {"mmap", snapshot | live | samples | zerocopy, open_mmap},
+    {"relay", samples | files | overwrite, open_relay},
+    {"mmap", snapshot | live | samples | zerocopy | overwrite, open_mmap},
 }};
 
 }  // namespace

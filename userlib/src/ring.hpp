@@ -63,6 +63,22 @@ class Ring {
         return std::span{data_ + (pos_ & (size_ - 1)), static_cast<std::size_t>(there)};
     }
 
+    /// What copy() got.
+    struct Copied {
+        std::span<std::byte> bytes{};  ///< begins with a whole record; the last may be cut
+        std::uint64_t lost = 0;        ///< sample records overwritten since the last take()
+    };
+
+    /// Mode overwrite: copies what fits of the oldest records out, as they may be overwritten
+    /// while they are read. Partners of the barriers: ring_evict() in the kernel's ring.c.
+    [[nodiscard]] Result<Copied> copy(std::span<std::byte> to, Task task) noexcept;
+
+    /// Mode overwrite: as take(), and how many samples that was.
+    void take(std::size_t bytes, std::size_t samples) noexcept {
+        pos_ += bytes;
+        index_ += samples;
+    }
+
     /// Of what readable() showed, so many bytes are in use until give_back().
     void take(std::size_t bytes) noexcept { pos_ += bytes; }
 
@@ -78,6 +94,13 @@ class Ring {
     }
 
   private:
+    /// The oldest record there is.
+    struct Oldest {
+        std::uint64_t pos;
+        std::uint64_t index;  ///< samples before it
+    };
+    [[nodiscard]] Oldest oldest() const noexcept;
+    [[nodiscard]] std::uint64_t skip_to(const Oldest& oldest) noexcept;
     [[nodiscard]] Fail bad_head(std::uint64_t there, Task task) const;
 
     std::byte* consumer_;
@@ -86,6 +109,7 @@ class Ring {
     std::uint64_t size_;
     std::uint64_t pos_;           // our own copy: the page is writable by others in the process
     std::uint64_t given_ = pos_;  // what the kernel was told
+    std::uint64_t index_ = 0;     // mode overwrite: samples before pos_
     std::uint32_t cpu_;
     bool drained_ = false;
 };

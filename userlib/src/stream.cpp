@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <fmt/format.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -8,28 +9,32 @@
 #include <utility>
 
 #include "stream_backend.hpp"
+#include "stream_run.hpp"
 
 namespace statchan {
 
-Stream::Stream(std::unique_ptr<detail::StreamBackend> backend) noexcept
-    : backend_{std::move(backend)} {}
+Stream::Stream(std::unique_ptr<detail::StreamRun> run) noexcept : run_{std::move(run)} {}
 Stream::Stream(Stream&&) noexcept = default;
 Stream& Stream::operator=(Stream&&) noexcept = default;
 Stream::~Stream() = default;
 
-Result<Batch> Stream::next(nanoseconds timeout) { return backend_->next(timeout); }
-void Stream::release() noexcept { backend_->release(); }
-int Stream::fd() const noexcept { return backend_->fd(); }
-Result<Ledger> Stream::ledger() const { return backend_->ledger(); }
-const ChannelConfig& Stream::requested() const noexcept { return backend_->identity().requested; }
-const ChannelConfig& Stream::effective() const noexcept { return backend_->identity().effective; }
-std::uint32_t Stream::channel() const noexcept { return backend_->identity().channel; }
-std::string_view Stream::transport() const noexcept { return backend_->identity().transport; }
+Result<Batch> Stream::next(nanoseconds timeout) { return run_->next(timeout); }
+void Stream::release() noexcept { run_->release(); }
+int Stream::fd() const noexcept { return run_->fd(); }
+Result<void> Stream::stop() { return run_->stop(); }
+Result<Ledger> Stream::ledger() const { return run_->ledger(); }
+const ChannelConfig& Stream::requested() const noexcept { return run_->identity().requested; }
+const ChannelConfig& Stream::effective() const noexcept { return run_->identity().effective; }
+std::uint32_t Stream::channel() const noexcept { return run_->identity().channel; }
+std::string_view Stream::transport() const noexcept { return run_->identity().transport; }
+std::string_view Stream::source() const noexcept { return run_->identity().source; }
 
 namespace detail {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+std::uint64_t now_ns() noexcept { return to_ns(Clock::now()); }
 
 constexpr std::size_t default_batch_bytes = std::size_t{256} << 10;
 
@@ -49,6 +54,7 @@ void StreamBackend::release() noexcept {
     taken_ = false;
     give_back();
     chunks_.clear();
+    own_gaps_.clear();
     samples_ = gaps_ = 0;
 }
 
@@ -67,6 +73,55 @@ Result<std::size_t> StreamBackend::add_chunk(Chunk chunk, const ScanLimits& limi
     return found->bytes;
 }
 
+Result<void> StreamBackend::add_gap_before(std::uint32_t cpu, std::uint64_t lost, LostReason reason,
+                                           Chunk records) {
+    if (records.size() < wire::head_bytes) return {};
+    // Of a sample the seq, of a loss the first seq: at the same place.
+    const auto next = wire::load<std::uint64_t>(records.data(), 8);
+    if (lost == 0 && accounting_.untold_before(cpu, next) == 0) return {};
+    const auto span = lost * accounting_.step();
+    const auto from = accounting_.expected(cpu).value_or(next >= span ? next - span : 0);
+    if (next <= from)
+        return fail_data(task(), fmt::format("{} records lost where none can be missing", lost));
+    if (lost == 0)
+        return add_gap(cpu, from, next - 1, accounting_.records_in(from, next - 1),
+                       LostReason::unreported);
+    return add_gap(cpu, from, next - 1, lost, reason);
+}
+
+Result<void> StreamBackend::add_gap_at_end(std::uint32_t cpu, std::uint64_t lost, LostReason reason,
+                                           std::uint64_t first) {
+    const auto from = accounting_.expected(cpu).value_or(first);
+    return add_gap(cpu, from, from + (lost - 1) * accounting_.step(), lost, reason);
+}
+
+Result<void> StreamBackend::add_gap(std::uint32_t cpu, std::uint64_t first, std::uint64_t last,
+                                    std::uint64_t count, LostReason reason) {
+    const auto now = now_ns();
+    own_gaps_.push_back({.len = sizeof(statchan_lost),
+                         .type = STATCHAN_RECORD_LOST,
+                         .cpu = static_cast<std::uint16_t>(cpu),
+                         .first_seq = first,
+                         .last_seq = std::max(last, first + count - 1),
+                         .count = count,
+                         .first_ns = now,
+                         .last_ns = now,
+                         .reason = static_cast<std::uint32_t>(reason),
+                         .reserved = 0});
+    auto added = add_chunk(std::as_bytes(std::span{&own_gaps_.back(), 1}), {.cpu = cpu});
+    if (!added) return pass_on(std::move(added.error()));
+    return {};
+}
+
+void StreamBackend::continue_after(const StreamBackend& before, const Ledger& its) {
+    for (const auto& entry : its.cpus) {
+        if (entry.cpu >= accounting_.cpus()) continue;
+        auto seq = before.accounting_.expected(entry.cpu);
+        if (!seq) seq = entry.next_seq;
+        if (seq) accounting_.begin_at(entry.cpu, *seq);
+    }
+}
+
 // What there is, without waiting.
 Result<Batch> StreamBackend::take() {
     taken_ = true;
@@ -76,7 +131,9 @@ Result<Batch> StreamBackend::take() {
         return pass_on(flow.error());
     }
     if (samples_ + gaps_ == 0 && *flow == Flow::ended) {
-        failure_ = fail(errc::end_of_stream, task(), "the source is gone").value();
+        failure_ =
+            fail(errc::end_of_stream, task(), "the source is gone, or the stream was stopped")
+                .value();
         return Fail{*failure_};
     }
     return Batch{chunks_, samples_, gaps_};

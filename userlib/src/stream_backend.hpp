@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <linux/statchan.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <statchan/stream.hpp>
 #include <string>
@@ -42,6 +45,12 @@ class StreamBackend {
     /// The channel takes 1 in @p step of the source's records: seq % step == 0.
     void set_step(std::uint64_t step) noexcept { accounting_.set_step(step); }
 
+    /// This stream goes on where @p before, which has ended, stopped.
+    void continue_after(const StreamBackend& before, const Ledger& its);
+
+    /// As Stream::stop().
+    [[nodiscard]] virtual Result<void> stop() = 0;
+
     /// As Stream::fd().
     [[nodiscard]] virtual int fd() const noexcept = 0;
 
@@ -73,6 +82,19 @@ class StreamBackend {
     /// bytes those are. The chunk must stay until give_back().
     [[nodiscard]] Result<std::size_t> add_chunk(Chunk chunk, const ScanLimits& limits = {});
 
+    /// Puts a gap of the library's own before @p records, the next of a CPU: @p lost of the
+    /// channel's records are gone for @p reason, known from a count; beside them the kernel's
+    /// notices of losses may be missing, which shows in the sequence.
+    [[nodiscard]] Result<void> add_gap_before(std::uint32_t cpu, std::uint64_t lost,
+                                              LostReason reason, Chunk records);
+    /// Puts a gap of the library's own into the batch: @p lost records from the next that is
+    /// expected on this CPU, or from @p first if none is. After the last record of a CPU.
+    [[nodiscard]] Result<void> add_gap_at_end(std::uint32_t cpu, std::uint64_t lost,
+                                              LostReason reason, std::uint64_t first);
+
+    /// Samples in the batch.
+    [[nodiscard]] std::size_t samples() const noexcept { return samples_; }
+
     /// There is something in the batch.
     [[nodiscard]] bool collected() const noexcept { return samples_ + gaps_ != 0; }
 
@@ -86,12 +108,15 @@ class StreamBackend {
     StreamIdentity identity_;
 
   private:
+    [[nodiscard]] Result<void> add_gap(std::uint32_t cpu, std::uint64_t first, std::uint64_t last,
+                                       std::uint64_t count, LostReason reason);
     [[nodiscard]] Result<Batch> take();
     enum class Woken { ready, time, signal };
     [[nodiscard]] Result<Woken> wait(nanoseconds timeout) const;
 
     Accounting accounting_;
     std::vector<Chunk> chunks_;
+    std::deque<statchan_lost> own_gaps_;  // records of our own in the batch; addresses stay
     std::size_t samples_ = 0;
     std::size_t gaps_ = 0;
     bool taken_ = false;            // a batch is out

@@ -24,7 +24,7 @@ Result<std::unique_ptr<LiveBackend>> Transport::live(const SourceRef& source,
 }
 
 Result<std::unique_ptr<StreamBackend>> Transport::subscribe(const SourceRef& source,
-                                                            const ChannelConfig&) {
+                                                            const ChannelConfig&, std::uint32_t) {
     return unexpected("subscribe to", source.name);
 }
 

@@ -52,8 +52,10 @@ class Transport {
                                                       nanoseconds period);
 
     /// Opens a channel. @p config has been checked for what the library itself must check.
+    /// @p follows: the channel that it continues, or 0.
     virtual Result<std::unique_ptr<StreamBackend>> subscribe(const SourceRef& source,
-                                                             const ChannelConfig& config);
+                                                             const ChannelConfig& config,
+                                                             std::uint32_t follows);
 
     /// Joins the events. By netlink, unless the transport has a better way.
     virtual Result<std::unique_ptr<EventBackend>> events();

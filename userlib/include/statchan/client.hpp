@@ -88,6 +88,20 @@ class STATCHAN_API Client {
     [[nodiscard]] Result<Stream> subscribe(std::string_view source,
                                            const ChannelConfig& config = {});
 
+    /// From now on everything goes over another transport. What was made before stays as it is.
+    /// Errors as of open(); then nothing has changed.
+    Result<void> switch_transport(std::string_view name);
+
+    /// The same, and moves a stream of this network namespace along, while it runs: the kernel
+    /// opens the new channel and ends the old one between two records of each CPU, so none is
+    /// lost by the switch and none comes twice. What the old channel has accepted comes first. Its
+    /// requested() configuration is asked for again, and its ledger() spans both.
+    ///
+    /// Errors as of open() and subscribe(): errc::not_supported if the transport can not do what
+    /// the stream does, std::errc::device_or_resource_busy if other sockets share its channel,
+    /// std::errc::no_such_file_or_directory if it has ended. Then nothing has changed.
+    Result<void> switch_transport(Stream& stream, std::string_view name);
+
     /// All channels of this network namespace, by increasing id.
     [[nodiscard]] Result<std::vector<ChannelInfo>> channels() const;
     /// The kernel's ledger of any channel, an entry per CPU.

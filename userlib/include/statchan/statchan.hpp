@@ -9,6 +9,7 @@
 #include <statchan/error.hpp>
 #include <statchan/event.hpp>
 #include <statchan/ledger.hpp>
+#include <statchan/ordered.hpp>
 #include <statchan/record.hpp>
 #include <statchan/schema.hpp>
 #include <statchan/snapshot.hpp>

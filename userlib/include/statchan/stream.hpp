@@ -16,7 +16,7 @@
 namespace statchan {
 
 namespace detail {
-class StreamBackend;
+class StreamRun;
 }
 
 /// What one Stream::next() found: a range of Item, in increasing seq for each CPU. Empty when
@@ -68,7 +68,7 @@ class Batch {
 /// child: mappings stay with the parent.
 class STATCHAN_API Stream {
   public:
-    explicit Stream(std::unique_ptr<detail::StreamBackend> backend) noexcept;
+    explicit Stream(std::unique_ptr<detail::StreamRun> run) noexcept;
     Stream(Stream&&) noexcept;
     Stream& operator=(Stream&&) noexcept;
     ~Stream();
@@ -86,11 +86,20 @@ class STATCHAN_API Stream {
     /// Gives back the batch now, e.g. before a long pause: its room becomes the producer's.
     void release() noexcept;
 
+    /// Takes the stream off its source: what was accepted by now can be read, up to
+    /// errc::end_of_stream. This freezes a stream of Mode::overwrite, whose last records can then
+    /// be read at leisure; over relay they can be read only then. Stopping twice does no harm. A
+    /// netlink channel that other sockets share can not be stopped
+    /// (std::errc::device_or_resource_busy).
+    [[nodiscard]] Result<void> stop();
+
     /// For epoll or poll: readable when next(0) would return records by the wakeup policy, or
-    /// the end of the stream. Level triggered on every transport. Owned by the Stream.
+    /// the end of the stream. Level triggered on every transport. Owned by the Stream. Another one
+    /// after the first Client::switch_transport() of this stream, then the same for ever.
     [[nodiscard]] int fd() const noexcept;
 
-    /// Kernel's ledger and what this stream received, per CPU.
+    /// Kernel's ledger and what this stream received, per CPU; of all channels that the stream
+    /// has had, if its transport was switched.
     [[nodiscard]] Result<Ledger> ledger() const;
 
     /// What was asked for.
@@ -101,9 +110,12 @@ class STATCHAN_API Stream {
     [[nodiscard]] std::uint32_t channel() const noexcept;
     /// Name of the transport.
     [[nodiscard]] std::string_view transport() const noexcept;
+    /// Name of the source, as it was when the stream began.
+    [[nodiscard]] std::string_view source() const noexcept;
 
   private:
-    std::unique_ptr<detail::StreamBackend> backend_;
+    friend class Client;
+    std::unique_ptr<detail::StreamRun> run_;
 };
 
 }  // namespace statchan

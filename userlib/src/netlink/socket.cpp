@@ -2,10 +2,12 @@
 #include "socket.hpp"
 
 #include <fcntl.h>
+#include <linux/sock_diag.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 
@@ -39,6 +41,14 @@ std::size_t receive_buffer_of(int fd) noexcept {
     socklen_t len = sizeof bytes;
     if (::getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, &len) < 0 || bytes < 0) return 0;
     return static_cast<std::size_t>(bytes);
+}
+
+std::optional<std::uint64_t> drops_of(int fd) noexcept {
+    std::array<std::uint32_t, SK_MEMINFO_VARS> info{};
+    socklen_t len = sizeof info;
+    if (::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info.data(), &len) < 0) return std::nullopt;
+    if (len <= SK_MEMINFO_DROPS * sizeof info[0]) return std::nullopt;
+    return info[SK_MEMINFO_DROPS];
 }
 
 Result<void> set_nonblocking(int fd) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -68,6 +69,9 @@ using SocketFactory = Result<std::unique_ptr<Socket>> (*)(const SocketOptions& o
 
 /// Receive buffer in force, as the kernel counts it.
 [[nodiscard]] std::size_t receive_buffer_of(int fd) noexcept;
+
+/// Messages that the socket has thrown away, by its own count.
+[[nodiscard]] std::optional<std::uint64_t> drops_of(int fd) noexcept;
 
 /// From now on receive() does not wait.
 [[nodiscard]] Result<void> set_nonblocking(int fd);

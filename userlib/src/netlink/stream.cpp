@@ -15,8 +15,6 @@ namespace {
 constexpr std::size_t default_receive_buffer = std::size_t{8} << 20;
 constexpr nanoseconds look_again{100'000'000};
 
-std::uint64_t now_ns() noexcept { return to_ns(std::chrono::steady_clock::now()); }
-
 void put_config(Request& request, const ChannelConfig& config) {
     const auto kernel = from_config(config);
     const auto nest = request.begin_nest(STATCHAN_A_CONFIG);
@@ -48,11 +46,11 @@ struct Opened {
     ChannelConfig effective;
 };
 
-Result<Opened> open_channel(Link& link, const SourceRef& source, const ChannelConfig& config,
-                            Task task) {
+Result<Opened> open_channel(Link& link, const Subscription& wanted, Task task) {
     auto request = link.request(STATCHAN_CMD_CHANNEL_OPEN);
-    request.put_u32(STATCHAN_A_SOURCE, source.id);
-    put_config(request, config);
+    request.put_u32(STATCHAN_A_SOURCE, wanted.source.id);
+    if (wanted.follows != 0) request.put_u32(STATCHAN_A_FOLLOWS, wanted.follows);
+    put_config(request, wanted.config);
     Opened opened;
     auto done = link.exchange(std::move(request), task, [&](const Message& m) -> Result<void> {
         opened.channel = m.attrs.u32(STATCHAN_A_CHANNEL).value_or(0);
@@ -76,16 +74,19 @@ Result<void> join(Link& link, const std::string& name, Task task) {
 
 }  // namespace
 
-Result<std::unique_ptr<StreamBackend>> open_netlink_stream(
-    std::string_view transport, SocketFactory factory, const Family& family, std::uint32_t nr_cpus,
-    const SourceRef& source, const ChannelConfig& config) {
+Result<std::unique_ptr<StreamBackend>> open_netlink_stream(std::string_view transport,
+                                                           SocketFactory factory,
+                                                           const Family& family,
+                                                           std::uint32_t nr_cpus,
+                                                           const Subscription& wanted) {
+    const auto& [source, config, follows] = wanted;
     const auto verb = fmt::format("subscribe over {} to", transport);
     const Task task{verb, source.name};
     const auto receive_buffer =
         config.receive_buffer != 0 ? config.receive_buffer : default_receive_buffer;
     auto link = Link::open(factory, family, {.receive_buffer = receive_buffer});
     if (!link) return pass_on(std::move(link.error()));
-    auto opened = open_channel(*link, source, config, task);
+    auto opened = open_channel(*link, wanted, task);
     if (!opened) return pass_on(std::move(opened.error()));
     if (auto joined = join(*link, opened->group, task); !joined)
         return pass_on(std::move(joined.error()));
@@ -168,50 +169,15 @@ Result<void> NetlinkStream::samples(const Attrs& attrs) {
         return fail_data(task(), "records that are not aligned");
 
     const auto lost = positions_.message(*cpu, *position, *count);
-    if (auto added = gap_before(*cpu, lost, records); !added) return added;
+    if (lost != 0 || overrun_)
+        if (auto added = add_gap_before(*cpu, lost, LostReason::socket_overrun, records); !added)
+            return added;
     auto added = add_chunk(records, {.cpu = *cpu});
     if (!added) return pass_on(std::move(added.error()));
     return {};
 }
 
-// What is missing between the last record and the first of these. Beside the records that the
-// socket lost, counted exactly, there may be notices of losses among what it lost.
-Result<void> NetlinkStream::gap_before(std::uint32_t cpu, std::uint64_t lost, Chunk records) {
-    if (lost == 0 && !overrun_) return {};
-    if (records.size() < wire::head_bytes) return {};
-    // Of a sample the seq, of a loss the first seq: at the same place.
-    const auto first = wire::load<std::uint64_t>(records.data(), 8);
-    if (lost == 0 && accounting().untold_before(cpu, first) == 0) return {};
-    const auto from = accounting().expected(cpu).value_or(first >= lost ? first - lost : 0);
-    if (first <= from)
-        return fail_data(task(), fmt::format("{} records lost where none can be missing", lost));
-    return add_gap(cpu, from, first - 1, lost, LostReason::socket_overrun);
-}
-
-Result<void> NetlinkStream::add_gap(std::uint32_t cpu, std::uint64_t first, std::uint64_t last,
-                                    std::uint64_t count, LostReason reason) {
-    const auto now = now_ns();
-    const bool reported = count != 0;
-    gaps_.push_back(
-        {.len = sizeof(statchan_lost),
-         .type = STATCHAN_RECORD_LOST,
-         .cpu = static_cast<std::uint16_t>(cpu),
-         .first_seq = first,
-         .last_seq = std::max(last, first + (reported ? count - 1 : 0)),
-         .count = reported ? count : accounting().records_in(first, last),
-         .first_ns = now,
-         .last_ns = now,
-         .reason = static_cast<std::uint32_t>(reported ? reason : LostReason::unreported),
-         .reserved = 0});
-    auto added = add_chunk(std::as_bytes(std::span{&gaps_.back(), 1}), {.cpu = cpu});
-    if (!added) return pass_on(std::move(added.error()));
-    return {};
-}
-
-void NetlinkStream::give_back() noexcept {
-    link_.socket().release();
-    gaps_.clear();
-}
+void NetlinkStream::give_back() noexcept { link_.socket().release(); }
 
 // ---- the end ----
 
@@ -238,13 +204,33 @@ Result<void> NetlinkStream::finish() {
     if (!ledger) return pass_on(std::move(ledger.error()));
     for (const auto& entry : ledger->cpus) {
         if (entry.cpu >= positions_.cpus() || !entry.accepted) continue;
-        const auto lost = positions_.end(entry.cpu, *entry.accepted);
-        if (lost == 0) continue;
-        const auto first = accounting().expected(entry.cpu).value_or(0);
-        auto added = add_gap(entry.cpu, first, first + lost - 1, lost, LostReason::socket_overrun);
-        if (!added) return added;
+        if (auto added = finish_cpu(entry); !added) return added;
     }
     end_ = End::reached;
+    return {};
+}
+
+Result<void> NetlinkStream::finish_cpu(const LedgerEntry& entry) {
+    const auto first = entry.first_seq.value_or(0);
+    const auto lost = positions_.end(entry.cpu, *entry.accepted);
+    if (lost != 0) {
+        auto added = add_gap_at_end(entry.cpu, lost, LostReason::socket_overrun, first);
+        if (!added) return added;
+    }
+    // Losses of the kernel's whose notices were among what the socket lost, or found no memory.
+    const auto expected = accounting().expected(entry.cpu).value_or(first);
+    if (!entry.next_seq || accounting().missing(expected, *entry.next_seq) == 0) return {};
+    return add_gap_at_end(entry.cpu, accounting().missing(expected, *entry.next_seq),
+                          LostReason::unreported, first);
+}
+
+Result<void> NetlinkStream::stop() {
+    const auto stop_task = task("stop the stream of");
+    auto request = asking_.request(STATCHAN_CMD_CHANNEL_STOP);
+    request.put_u32(STATCHAN_A_CHANNEL, identity_.channel);
+    auto done = asking_.exchange(std::move(request), stop_task,
+                                 [](const Message&) -> Result<void> { return {}; });
+    if (!done) return pass_on(std::move(done.error()));
     return {};
 }
 
@@ -257,7 +243,8 @@ Result<NetlinkLedger> NetlinkStream::ask_ledger() {
 Result<Ledger> NetlinkStream::kernel_ledger() {
     auto read = ask_ledger();
     if (!read) return pass_on(std::move(read.error()));
-    Ledger ledger{.end_of_stream = (read->flags & STATCHAN_CHAN_EOS) != 0};
+    Ledger ledger{.end_of_stream = (read->flags & STATCHAN_CHAN_EOS) != 0,
+                  .socket_drops = drops_of(link_.socket().fd())};
     for (const auto& entry : read->cpus) {
         StreamLedgerEntry mine{entry};
         if (mine.cpu < positions_.cpus()) mine.accepted_before = positions_.before(mine.cpu);

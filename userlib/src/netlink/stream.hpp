@@ -3,7 +3,6 @@
 
 #include <linux/statchan.h>
 
-#include <deque>
 #include <memory>
 #include <optional>
 
@@ -15,11 +14,18 @@
 
 namespace statchan::detail {
 
+/// What is asked for: of which source, how, and continuing which channel (0: none).
+struct Subscription {
+    const SourceRef& source;
+    const ChannelConfig& config;
+    std::uint32_t follows;
+};
+
 /// Opens a channel on a socket of its own, joins its multicast group and notes where it joined.
 /// @p transport: name in the table. @p family: as the client resolved it.
 [[nodiscard]] Result<std::unique_ptr<StreamBackend>> open_netlink_stream(
     std::string_view transport, SocketFactory factory, const Family& family, std::uint32_t nr_cpus,
-    const SourceRef& source, const ChannelConfig& config);
+    const Subscription& wanted);
 
 /// Samples by multicast. Whatever the socket loses becomes a gap in the place where it was lost.
 class NetlinkStream final : public StreamBackend, private Receiver {
@@ -28,6 +34,7 @@ class NetlinkStream final : public StreamBackend, private Receiver {
     NetlinkStream(StreamIdentity identity, Link link, Link asking, Positions positions);
 
     [[nodiscard]] int fd() const noexcept override { return link_.socket().fd(); }
+    [[nodiscard]] Result<void> stop() override;
 
   protected:
     [[nodiscard]] Result<Flow> collect() override;
@@ -39,19 +46,16 @@ class NetlinkStream final : public StreamBackend, private Receiver {
     bool on_message(const Message& message) override;
     void on_verdict(const Verdict&) override {}
     [[nodiscard]] Result<void> samples(const Attrs& attrs);
-    [[nodiscard]] Result<void> gap_before(std::uint32_t cpu, std::uint64_t lost, Chunk records);
-    [[nodiscard]] Result<void> add_gap(std::uint32_t cpu, std::uint64_t first, std::uint64_t last,
-                                       std::uint64_t count, LostReason reason);
     [[nodiscard]] Result<void> finish();
+    [[nodiscard]] Result<void> finish_cpu(const LedgerEntry& entry);
     [[nodiscard]] Result<void> look_for_end();
     [[nodiscard]] Result<NetlinkLedger> ask_ledger();
 
     Link link_;
     Link asking_;  // for the ledger, in the same network namespace
     Positions positions_;
-    std::deque<statchan_lost> gaps_;  // records of our own in the batch; addresses stay
-    std::optional<Error> trouble_;    // found in a message that was being received
-    bool overrun_ = false;            // the socket has lost something, once
+    std::optional<Error> trouble_;  // found in a message that was being received
+    bool overrun_ = false;          // the socket has lost something, once
     // After an overrun the end-of-stream message itself may be what was lost.
     enum class End { untroubled, unsure, suspected, told, reached } end_ = End::untroubled;
 };

@@ -27,8 +27,10 @@ class NetlinkTransport final : public Transport {
     Control& control() override { return control_; }
     Result<RawSnapshot> snapshot(const SourceRef& source, const SnapshotOptions& options) override;
     Result<std::unique_ptr<StreamBackend>> subscribe(const SourceRef& source,
-                                                     const ChannelConfig& config) override {
-        return open_netlink_stream(name_, factory_, link_.family(), nr_cpus_, source, config);
+                                                     const ChannelConfig& config,
+                                                     std::uint32_t follows) override {
+        return open_netlink_stream(name_, factory_, link_.family(), nr_cpus_,
+                                   {source, config, follows});
     }
     Result<std::unique_ptr<EventBackend>> events() override {
         return open_netlink_events(factory_);

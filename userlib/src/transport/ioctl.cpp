@@ -58,9 +58,10 @@ class Ioctl final : public DeviceTransport {
 
     Result<RawSnapshot> snapshot(const SourceRef& source, const SnapshotOptions& options) override;
     Result<std::unique_ptr<StreamBackend>> subscribe(const SourceRef& source,
-                                                     const ChannelConfig& config) override {
+                                                     const ChannelConfig& config,
+                                                     std::uint32_t follows) override {
         auto channel = open_channel(device(), STATCHAN_T_IOCTL, STATCHAN_CHANNEL_SAMPLES, source,
-                                    config, {"subscribe over ioctl to", source.name});
+                                    config, {"subscribe over ioctl to", source.name}, follows);
         if (!channel) return pass_on(std::move(channel.error()));
         return std::make_unique<IoctlStream>(source, config, std::move(*channel));
     }

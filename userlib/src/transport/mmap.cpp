@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "../buffer.hpp"
 #include "../device_transport.hpp"
 #include "../image.hpp"
 #include "../pool.hpp"
@@ -31,10 +32,13 @@ class MmapStream final : public DeviceStream {
   private:
     [[nodiscard]] Result<void> map_rings();
     [[nodiscard]] Result<void> collect_ring(Ring& ring);
+    [[nodiscard]] Result<void> collect_copy(Ring& ring);
 
     std::vector<Mapping> mappings_;
     std::vector<Ring> rings_;
-    std::size_t turn_ = 0;  // the ring that comes first next time
+    std::vector<Buffer> copies_;                 // mode overwrite: of each ring
+    std::vector<std::uint64_t> pending_lost_{};  // and what is to be told before the next record
+    std::size_t turn_ = 0;                       // the ring that comes first next time
 };
 
 Result<std::unique_ptr<StreamBackend>> MmapStream::make(const SourceRef& source,
@@ -59,7 +63,9 @@ Result<void> MmapStream::map_rings() {
         rings_.emplace_back(*layout, cpu, consumer->data(), producer->data());
         mappings_.push_back(std::move(*consumer));
         mappings_.push_back(std::move(*producer));
+        if (identity().effective.mode == Mode::overwrite) copies_.emplace_back(batch_bytes());
     }
+    pending_lost_.resize(rings_.size());
     return {};
 }
 
@@ -75,7 +81,8 @@ Result<StreamBackend::Flow> MmapStream::collect() {
         auto& ring = rings_[at];
         // Before head: a ring that has ended writes no more, so then head is the last.
         const bool ended = ring.ended();
-        if (auto done = collect_ring(ring); !done) return pass_on(std::move(done.error()));
+        auto done = copies_.empty() ? collect_ring(ring) : collect_copy(ring);
+        if (!done) return pass_on(std::move(done.error()));
         if (ended && ring.drained()) ++drained;
         if (++at == rings_.size()) at = 0;
     }
@@ -91,6 +98,23 @@ Result<void> MmapStream::collect_ring(Ring& ring) {
     auto added = add_chunk(*bytes, {.cpu = ring.cpu(), .soft_bytes = batch_bytes()});
     if (!added) return pass_on(std::move(added.error()));
     ring.take(*added);
+    return {};
+}
+
+// What is in the ring may be overwritten at any time, so the batch is of copies.
+Result<void> MmapStream::collect_copy(Ring& ring) {
+    auto copied = ring.copy(copies_[ring.cpu()].bytes(), task());
+    if (!copied) return pass_on(std::move(copied.error()));
+    const auto& [bytes, lost] = *copied;
+    pending_lost_[ring.cpu()] += lost;
+    if (bytes.empty()) return {};
+    auto told = add_gap_before(ring.cpu(), std::exchange(pending_lost_[ring.cpu()], 0),
+                               LostReason::overwritten, bytes);
+    if (!told) return told;
+    const auto before = samples();
+    auto added = add_chunk(bytes, {.cpu = ring.cpu(), .may_be_cut = true});
+    if (!added) return pass_on(std::move(added.error()));
+    ring.take(*added, samples() - before);
     return {};
 }
 
@@ -115,9 +139,10 @@ class Mmap final : public DeviceTransport {
                                               std::shared_ptr<const Schema> schema,
                                               nanoseconds period) override;
     Result<std::unique_ptr<StreamBackend>> subscribe(const SourceRef& source,
-                                                     const ChannelConfig& config) override {
+                                                     const ChannelConfig& config,
+                                                     std::uint32_t follows) override {
         auto channel = open_channel(device(), STATCHAN_T_MMAP, STATCHAN_CHANNEL_SAMPLES, source,
-                                    config, {"subscribe over mmap to", source.name});
+                                    config, {"subscribe over mmap to", source.name}, follows);
         if (!channel) return pass_on(std::move(channel.error()));
         return MmapStream::make(source, config, std::move(*channel));
     }

@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -41,6 +42,9 @@ Fd open_folder(const std::string& path) {
     return Fd{::openat(mounted.get(), path.c_str() + debugfs.size(), flags)};
 }
 
+// How often to look whether a CPU has come online that had no file before.
+constexpr std::chrono::milliseconds look_again{50};
+
 // One CPU's file and what was read from it.
 struct RelayFile {
     std::uint32_t cpu;
@@ -48,6 +52,7 @@ struct RelayFile {
     Buffer buffer;
     std::size_t filled = 0;  // bytes in the buffer
     std::size_t used = 0;    // of those, in the batch that is out
+    std::uint64_t lost = 0;  // overwritten before the first record; not told yet
 };
 
 class RelayStream final : public DeviceStream {
@@ -64,11 +69,17 @@ class RelayStream final : public DeviceStream {
 
   private:
     [[nodiscard]] Result<void> open_files();
+    [[nodiscard]] Result<void> look_for_files();
+    [[nodiscard]] Result<bool> may_read();
     [[nodiscard]] static Result<void> no_files(int reason, const std::string& path);
     [[nodiscard]] Result<bool> fill(RelayFile& file);
     [[nodiscard]] Result<bool> fill_all();
     [[nodiscard]] Result<bool> ended() const;
 
+    Fd folder_;
+    std::vector<std::uint32_t> missing_;  // CPUs without a file: they were never online
+    std::chrono::steady_clock::time_point looked_{};
+    bool frozen_ = false;  // mode overwrite: the stream was stopped
     std::vector<RelayFile> files_;
     std::size_t turn_ = 0;  // the file that comes first next time
     bool more_ = false;     // a read filled its buffer: the next need not wait
@@ -85,18 +96,30 @@ Result<std::unique_ptr<StreamBackend>> RelayStream::make(const SourceRef& source
 
 Result<void> RelayStream::open_files() {
     const std::string path{text(answer().path)};
-    const Fd folder = open_folder(path);
-    if (!folder) return no_files(errno, path);
-    for (std::uint32_t cpu = 0; cpu < answer().nr_cpus; ++cpu) {
-        const auto name = "cpu" + std::to_string(cpu);
-        Fd fd{::openat(folder.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-        // A CPU that is offline has no file.
-        if (!fd && errno == ENOENT) continue;
-        if (!fd) return no_files(errno, path + "/" + name);
-        files_.push_back({cpu, std::move(fd), Buffer{batch_bytes()}});
-    }
+    folder_ = open_folder(path);
+    if (!folder_) return no_files(errno, path);
+    for (std::uint32_t cpu = 0; cpu < answer().nr_cpus; ++cpu) missing_.push_back(cpu);
+    if (auto found = look_for_files(); !found) return found;
     if (!files_.empty()) return {};
     return no_files(ENOENT, path + "/cpu*");
+}
+
+// Opens the files that are there by now.
+Result<void> RelayStream::look_for_files() {
+    looked_ = std::chrono::steady_clock::now();
+    for (auto at = missing_.begin(); at != missing_.end();) {
+        const auto name = "cpu" + std::to_string(*at);
+        Fd fd{::openat(folder_.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+        if (!fd && errno != ENOENT)
+            return no_files(errno, std::string{text(answer().path)} + "/" + name);
+        if (!fd) {
+            ++at;
+            continue;
+        }
+        files_.push_back({*at, std::move(fd), Buffer{batch_bytes()}});
+        at = missing_.erase(at);
+    }
+    return {};
 }
 
 Result<void> RelayStream::no_files(int reason, const std::string& path) {
@@ -117,6 +140,11 @@ Result<bool> RelayStream::fill(RelayFile& file) {
     const auto bytes = static_cast<std::size_t>(got);
     file.filled += bytes;
     if (bytes == room.size()) more_ = true;
+    if (file.lost != 0) {
+        auto told = add_gap_before(file.cpu, std::exchange(file.lost, 0), LostReason::overwritten,
+                                   file.buffer.bytes().first(file.filled));
+        if (!told) return pass_on(std::move(told.error()));
+    }
     auto added =
         add_chunk(file.buffer.bytes().first(file.filled), {.cpu = file.cpu, .may_be_cut = true});
     if (!added) return pass_on(std::move(added.error()));
@@ -137,8 +165,30 @@ Result<bool> RelayStream::fill_all() {
     return came;
 }
 
+// In mode overwrite the kernel moves what read() relies on, until the stream is stopped. By then it
+// knows how many records went.
+Result<bool> RelayStream::may_read() {
+    if (identity().effective.mode != Mode::overwrite || frozen_) return true;
+    auto over = ended();
+    if (!over || !*over) return over;
+    auto ledger = kernel_ledger();
+    if (!ledger) return pass_on(std::move(ledger.error()));
+    for (auto& file : files_)
+        for (const auto& entry : ledger->cpus)
+            if (entry.cpu == file.cpu)
+                file.lost =
+                    entry.lost[static_cast<std::size_t>(LostReason::overwritten)].value_or(0);
+    frozen_ = true;
+    return true;
+}
+
 Result<StreamBackend::Flow> RelayStream::collect() {
     more_ = false;
+    if (!missing_.empty() && std::chrono::steady_clock::now() - looked_ >= look_again)
+        if (auto found = look_for_files(); !found) return pass_on(std::move(found.error()));
+    auto may = may_read();
+    if (!may) return pass_on(std::move(may.error()));
+    if (!*may) return Flow::open;
     auto came = fill_all();
     if (!came) return pass_on(std::move(came.error()));
     if (*came) return Flow::open;
@@ -175,9 +225,10 @@ class Relay final : public DeviceTransport {
     using DeviceTransport::DeviceTransport;
 
     Result<std::unique_ptr<StreamBackend>> subscribe(const SourceRef& source,
-                                                     const ChannelConfig& config) override {
+                                                     const ChannelConfig& config,
+                                                     std::uint32_t follows) override {
         auto channel = open_channel(device(), STATCHAN_T_RELAY, STATCHAN_CHANNEL_SAMPLES, source,
-                                    config, {"subscribe over relay to", source.name});
+                                    config, {"subscribe over relay to", source.name}, follows);
         if (!channel) return pass_on(std::move(channel.error()));
         return RelayStream::make(source, config, std::move(*channel));
     }
