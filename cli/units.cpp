@@ -20,8 +20,9 @@ struct Unit {
 
 constexpr std::array duration_units{Unit{"ns", 1},  Unit{"us", 1e3}, Unit{"ms", 1e6},
                                     Unit{"s", 1e9}, Unit{"m", 60e9}, Unit{"h", 3600e9}};
-constexpr std::array size_units{Unit{"", 1}, Unit{"K", 1024}, Unit{"M", 1048576},
-                                Unit{"G", 1073741824}};
+constexpr std::array size_units{Unit{"", 1},          Unit{"K", 1024},    Unit{"k", 1024},
+                                Unit{"M", 1048576},   Unit{"m", 1048576}, Unit{"G", 1073741824},
+                                Unit{"g", 1073741824}};
 
 // The number at the start of the text and what follows it.
 struct Split {

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 session=$(awk '/^<!-- run: guest -->/ { want = 1; next }
 	want && /^```sh/ { inside = 1; next }
-	inside && /^```/ { exit }
+	inside && /^```/ { inside = want = 0 }
 	inside' README.md)
 [[ $session ]] || { echo "readme: no session marked 'run: guest' in README.md" >&2; exit 1; }
 
@@ -18,7 +18,7 @@ output=$(bash -euo pipefail -c "$session" </dev/null 2>&1) || {
 printf '%s\n' "$output"
 # What the reader is promised to see
 for promise in 'netlink-nl' 'rx_packets' 'over netlink' 'ICMP echo request' \
-	'source_changed lo rate=10'; do
+	'source_changed lo rate=10' ' same$' 'the books close' 'switched from mmap to relay'; do
 	grep -q -- "$promise" <<<"$output" || {
 		printf "readme: the session does not show '%s'\n" "$promise" >&2
 		exit 1

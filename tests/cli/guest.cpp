@@ -146,7 +146,9 @@ TEST_F(Guest, WatchIsALineOfJsonPerInterval) {
     const auto outcome = test::statctl({"-j", "watch", "sw0", "-i", "10ms", "--count", "3"});
     ASSERT_EQ(outcome.status, 0) << outcome.err;
     const auto objects = json_lines(outcome.out);
-    ASSERT_EQ(objects.size(), 3U);
+    ASSERT_EQ(objects.size(), 4U);
+    EXPECT_EQ(objects[3]["type"], "ledger");
+    EXPECT_EQ(objects[3]["snapshots"], 4);
     EXPECT_EQ(objects[0]["generation"], 2);
     EXPECT_EQ(objects[2]["generation"], 4);
     EXPECT_GT(objects[0]["counters"][0]["per_second"], 0);

@@ -46,10 +46,11 @@ TEST(Units, Seconds) {
 TEST(Units, Sizes) {
     EXPECT_EQ(parse_size("1"), 1U);
     EXPECT_EQ(parse_size("64K"), 65536U);
+    EXPECT_EQ(parse_size("64k"), 65536U);
     EXPECT_EQ(parse_size("1M"), 1048576U);
     EXPECT_EQ(parse_size("1.5M"), 1572864U);
     EXPECT_EQ(parse_size("2G"), 2147483648U);
-    for (const auto* bad : {"", "0", "0K", "K", "-1", "1.5", "64k", "64KB", "1T", "inf", "1e9",
+    for (const auto* bad : {"", "0", "0K", "K", "-1", "1.5", "64KB", "1T", "inf", "1e9",
                             "99999999G", "9007199254740993"}) {
         EXPECT_FALSE(parse_size(bad)) << bad;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Guarantee 3. A consumer sees a loss where it happened: before the next record of that CPU.
+#include "support/losses.hpp"
 #include "support/reader.hpp"
 #include "support/synth.hpp"
 #include "support/transport.hpp"
@@ -105,9 +106,24 @@ TEST_P(GapsInBand, LossAtTheEndIsToldBeforeTheEndOfTheStream) {
     synth.remove();
     ASSERT_TRUE(reader.to_the_end());
     EXPECT_GT(reader.lost(), 0U);
-    // A socket may lose the kernel's last notice; then only the ledger knows how many.
-    if (!is_netlink()) {
-        EXPECT_EQ(reader.accounted(), 2000U);
-    }
+    EXPECT_EQ(reader.accounted(), 2000U);
+    report_losses(transport(), "full buffer, source removed", 2000 - reader.received(),
+                  reader.lost());
+    expect_books_close(*stream);
+}
+
+// There is room for it in every buffer, however full: nobody has read anything yet.
+TEST_P(GapsInBand, FullBufferHasRoomForTheLastLoss) {
+    Synth synth{"size=64 cpus=2"};
+    auto stream = client.subscribe(synth.name(), small);
+    ASSERT_OK(stream);
+    synth.emit(2000);
+    ASSERT_OK(stream->stop());
+    Reader reader{*stream};
+    reader.expect_from(0);
+    ASSERT_TRUE(reader.to_the_end());
+    EXPECT_GT(reader.lost(), 0U);
+    EXPECT_EQ(reader.accounted(), 4000U);
+    report_losses(transport(), "full buffer, stopped", 4000 - reader.received(), reader.lost());
     expect_books_close(*stream);
 }

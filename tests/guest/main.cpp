@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "support/kernel.hpp"
+#include "support/losses.hpp"
 #include "support/matrix.hpp"
 
 int main(int argc, char** argv) {
@@ -15,6 +16,7 @@ int main(int argc, char** argv) {
     auto& listeners = testing::UnitTest::GetInstance()->listeners();
     // Ends are told to the last listener first: the watch may still fail the test, the matrix
     // counts it, the printer prints it.
+    listeners.Append(new lab::LossTable);
     listeners.Append(new lab::GuaranteeMatrix);
     listeners.Append(new lab::KernelWatch);
     return RUN_ALL_TESTS();

@@ -75,7 +75,7 @@ snapshots_over() {
 	wants 0 "${s[@]}" get sw0 --group port --instance 2 --field 'rx_*' && says out rx_bytes &&
 		wants 0 "${s[@]}" -j get sw0 --digest && jq -e '.digest' "$scratch/out" >/dev/null &&
 		wants 0 "${s[@]}" -j watch sw0 --interval 20ms --count 2 &&
-		[[ $(jq -s length "$scratch/out") = 2 ]]
+		[[ $(jq -rs 'map(.type // "rates") | join(" ")' "$scratch/out") = 'rates rates ledger' ]]
 }
 
 samples_over() {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <ranges>
 #include <statchan/stream.hpp>
+#include <utility>
 
 #include "fd.hpp"
 #include "stream_backend.hpp"
@@ -154,6 +155,22 @@ TEST_F(StreamTest, BadDataIsForGood) {
     const auto again = stream.next(0ns);
     EXPECT_FAILS(again, errc::bad_data);
     EXPECT_EQ(again.error().doing, "read samples of 'sw0'");
+}
+
+// The end came together with the last records, so nothing will ever wake a reader again.
+TEST_F(StreamTest, EndThatCameWithRecordsIsNotWaitedFor) {
+    Records records;
+    records.sample(0, 0);
+    fake->on_collect = [&, first = true](Fake& f) mutable -> Result<Fake::Flow> {
+        if (std::exchange(first, false)) {
+            EXPECT_TRUE(f.add_chunk(records.bytes()).has_value());
+        }
+        return Fake::Flow::ended;
+    };
+    ASSERT_OK(stream.next(nanoseconds{0}));
+    const auto end = stream.next(nanoseconds{-1});
+    ASSERT_FALSE(end.has_value());
+    EXPECT_EQ(end.error(), errc::end_of_stream);
 }
 
 TEST_F(StreamTest, OtherErrorsPass) {

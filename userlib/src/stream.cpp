@@ -78,15 +78,16 @@ Result<void> StreamBackend::add_gap_before(std::uint32_t cpu, std::uint64_t lost
     if (records.size() < wire::head_bytes) return {};
     // Of a sample the seq, of a loss the first seq: at the same place.
     const auto next = wire::load<std::uint64_t>(records.data(), 8);
-    if (lost == 0 && accounting_.untold_before(cpu, next) == 0) return {};
+    const auto untold = accounting_.untold_before(cpu, next);
+    if (lost == 0 && untold == 0) return {};
     const auto span = lost * accounting_.step();
     const auto from = accounting_.expected(cpu).value_or(next >= span ? next - span : 0);
     if (next <= from)
         return fail_data(task(), fmt::format("{} records lost where none can be missing", lost));
-    if (lost == 0)
-        return add_gap(cpu, from, next - 1, accounting_.records_in(from, next - 1),
-                       LostReason::unreported);
-    return add_gap(cpu, from, next - 1, lost, reason);
+    if (lost != 0)
+        if (auto added = add_gap(cpu, from, next - 1, lost, reason); !added) return added;
+    if (untold <= lost) return {};
+    return add_gap(cpu, from, next - 1, untold - lost, LostReason::unreported);
 }
 
 Result<void> StreamBackend::add_gap_at_end(std::uint32_t cpu, std::uint64_t lost, LostReason reason,
@@ -130,7 +131,8 @@ Result<Batch> StreamBackend::take() {
         if (flow.error() == errc::bad_data) failure_ = flow.error();
         return pass_on(flow.error());
     }
-    if (samples_ + gaps_ == 0 && *flow == Flow::ended) {
+    ended_ = *flow == Flow::ended;
+    if (samples_ + gaps_ == 0 && ended_) {
         failure_ =
             fail(errc::end_of_stream, task(), "the source is gone, or the stream was stopped")
                 .value();
@@ -155,7 +157,7 @@ Result<StreamBackend::Woken> StreamBackend::wait(nanoseconds timeout) const {
 Result<Batch> StreamBackend::next(nanoseconds timeout) {
     release();
     if (failure_) return Fail{*failure_};
-    if (timeout.count() == 0 || announced()) {
+    if (timeout.count() == 0 || ended_ || announced()) {
         auto batch = take();
         if (!batch || !batch->empty() || timeout.count() == 0) return batch;
         release();

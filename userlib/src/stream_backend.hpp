@@ -84,7 +84,7 @@ class StreamBackend {
 
     /// Puts a gap of the library's own before @p records, the next of a CPU: @p lost of the
     /// channel's records are gone for @p reason, known from a count; beside them the kernel's
-    /// notices of losses may be missing, which shows in the sequence.
+    /// notices of losses may be missing, which shows in the sequence and makes a second gap.
     [[nodiscard]] Result<void> add_gap_before(std::uint32_t cpu, std::uint64_t lost,
                                               LostReason reason, Chunk records);
     /// Puts a gap of the library's own into the batch: @p lost records from the next that is
@@ -94,6 +94,11 @@ class StreamBackend {
 
     /// Samples in the batch.
     [[nodiscard]] std::size_t samples() const noexcept { return samples_; }
+
+    /// The first sample of this CPU would be @p seq if nothing was lost. No harm if it has come.
+    void begin_at(std::uint32_t cpu, std::uint64_t seq) noexcept {
+        if (!accounting_.expected(cpu)) accounting_.begin_at(cpu, seq);
+    }
 
     /// There is something in the batch.
     [[nodiscard]] bool collected() const noexcept { return samples_ + gaps_ != 0; }
@@ -120,6 +125,7 @@ class StreamBackend {
     std::size_t samples_ = 0;
     std::size_t gaps_ = 0;
     bool taken_ = false;            // a batch is out
+    bool ended_ = false;            // it was the last: nothing more to wait for
     std::optional<Error> failure_;  // for good: end of stream or bad data
 };
 

@@ -25,8 +25,7 @@ struct Seen {
 
 /// A reader that checks while it reads:
 /// - the payload is the documented function of (cpu, seq);
-/// - seq increases, and whatever is missing was told by gaps just before, exactly; where a socket
-///   lost the kernel's own notice of a loss, too, by a gap that spans both.
+/// - seq increases, and whatever is missing was told by gaps just before, exactly.
 class Reader {
   public:
     /// @p step: the channel takes every so manieth record of the source.
@@ -79,7 +78,6 @@ class Reader {
         std::uint64_t next = 0;              // after the last sample
         std::uint64_t told = 0;              // lost since then
         std::uint64_t told_until = 0;        // one step after the last of them
-        bool exactly = true;                 // by the kernel, which counts case by case
     };
     Cpu& cpu(unsigned number, std::uint64_t seq);
     [[nodiscard]] static std::uint64_t end_of(const Cpu& cpu);

@@ -169,11 +169,24 @@ Result<void> NetlinkStream::samples(const Attrs& attrs) {
         return fail_data(task(), "records that are not aligned");
 
     const auto lost = positions_.message(*cpu, *position, *count);
+    if (lost != 0 && !accounting().expected(*cpu))
+        if (auto known = find_beginning(*cpu); !known) return known;
     if (lost != 0 || overrun_)
         if (auto added = add_gap_before(*cpu, lost, LostReason::socket_overrun, records); !added)
             return added;
     auto added = add_chunk(records, {.cpu = *cpu});
     if (!added) return pass_on(std::move(added.error()));
+    return {};
+}
+
+// A loss before the first record: where the channel began, its ledger knows. On a channel that
+// others opened before us we have no beginning.
+Result<void> NetlinkStream::find_beginning(std::uint32_t cpu) {
+    if (positions_.before(cpu) != 0) return {};
+    auto ledger = ask_ledger();
+    if (!ledger) return pass_on(std::move(ledger.error()));
+    for (const auto& entry : ledger->cpus)
+        if (entry.cpu == cpu && entry.first_seq) begin_at(cpu, *entry.first_seq);
     return {};
 }
 

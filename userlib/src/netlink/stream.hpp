@@ -46,6 +46,7 @@ class NetlinkStream final : public StreamBackend, private Receiver {
     bool on_message(const Message& message) override;
     void on_verdict(const Verdict&) override {}
     [[nodiscard]] Result<void> samples(const Attrs& attrs);
+    [[nodiscard]] Result<void> find_beginning(std::uint32_t cpu);
     [[nodiscard]] Result<void> finish();
     [[nodiscard]] Result<void> finish_cpu(const LedgerEntry& entry);
     [[nodiscard]] Result<void> look_for_end();
