@@ -47,4 +47,66 @@ TEST(Ledger, UnavailableNeverPassesForANumber) {
 
 TEST(Ledger, OfNoCpuIsEmpty) { EXPECT_FALSE(Ledger{}.total().produced); }
 
+TEST(Ledger, LossesAfterAcceptanceAreNoneBeforeIt) {
+    auto e = entry();
+    e.lost[static_cast<std::size_t>(LostReason::overwritten)] = 7;
+    EXPECT_EQ(e.lost_total(), 22U);
+    EXPECT_EQ(e.lost_before(), 15U);
+    EXPECT_TRUE(e.adds_up());
+    e.gap_records[static_cast<std::size_t>(LostReason::overwritten)] = 5;
+    EXPECT_EQ(e.in_flight(), 0U);
+}
+
+TEST(Ledger, ClosesWhenNothingIsLeftOver) {
+    auto e = entry();
+    EXPECT_FALSE(e.closes()) << "five are in flight";
+    e.received += 5;
+    EXPECT_TRUE(e.closes());
+    Ledger ledger;
+    ledger.cpus = {e, e};
+    EXPECT_TRUE(ledger.closes());
+    ledger.cpus[1].gaps_unexplained = 1;
+    EXPECT_FALSE(ledger.closes());
+    ledger.cpus[1].gaps_unexplained = 0;
+    ledger.cpus[1].out_of_order = 1;
+    EXPECT_FALSE(ledger.closes());
+}
+
+// The socket's own count and ours are two witnesses.
+TEST(Ledger, DoesNotCloseIfTheSocketKnowsOfNoLoss) {
+    auto e = entry();
+    e.received += 5;
+    Ledger ledger;
+    ledger.cpus = {e};
+    ledger.socket_drops = 3;
+    EXPECT_TRUE(ledger.closes());
+    ledger.socket_drops = 0;
+    EXPECT_FALSE(ledger.closes()) << "4 records lost in a socket that dropped nothing";
+}
+
+TEST(Ledger, OneChannelAfterAnotherIsOneAccount) {
+    auto first = entry();
+    first.first_seq = 0;
+    first.next_seq = 100;
+    auto second = entry();
+    second.first_seq = 100;
+    second.next_seq = 200;
+    Ledger a;
+    a.cpus = {first};
+    a.socket_drops = 1;
+    Ledger b;
+    b.cpus = {second};
+    b.cpus.push_back(second);
+    b.cpus[1].cpu = 1;
+    b.end_of_stream = true;
+    a += b;
+    ASSERT_EQ(a.cpus.size(), 2U);
+    EXPECT_EQ(a.cpus[0].first_seq, 0U);
+    EXPECT_EQ(a.cpus[0].next_seq, 200U);
+    EXPECT_EQ(a.cpus[0].produced, 200U);
+    EXPECT_EQ(a.cpus[1].produced, 100U);
+    EXPECT_EQ(a.socket_drops, 1U);
+    EXPECT_TRUE(a.end_of_stream);
+}
+
 }  // namespace

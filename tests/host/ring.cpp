@@ -7,6 +7,7 @@
 
 #include <cstring>
 #include <thread>
+#include <vector>
 
 #include "fd.hpp"
 #include "support/ok.hpp"
@@ -157,6 +158,58 @@ TEST(Ring, HandsOverBetweenThreads) {
         ring.give_back();
     }
     producer.join();
+}
+
+// ---- mode overwrite
+
+struct Overwritten : testing::Test {
+    Kernel kernel;
+    Ring ring = kernel.ring();
+    std::vector<std::byte> room = std::vector<std::byte>(page);
+
+    // The kernel has written up to @p head, and overwritten @p samples before @p tail.
+    void at(std::uint64_t head, std::uint64_t tail, std::uint64_t samples) const {
+        kernel.producer().head = head;
+        kernel.producer().tail = tail;
+        kernel.producer().evicting = kernel.producer().evicted = samples;
+    }
+};
+
+TEST_F(Overwritten, CopiesWhatIsThere) {
+    at(96, 0, 0);
+    kernel.data()[95] = std::byte{42};
+    const auto copied = ring.copy(room, task);
+    ASSERT_OK(copied);
+    EXPECT_EQ(copied->bytes.size(), 96U);
+    EXPECT_EQ(copied->bytes[95], std::byte{42});
+    EXPECT_EQ(copied->lost, 0U);
+    ring.take(96, 2);
+    ASSERT_OK(ring.copy(room, task));
+    EXPECT_TRUE(ring.drained());
+}
+
+TEST_F(Overwritten, CountsWhatIsGone) {
+    at(page + 96, 96, 2);
+    auto copied = ring.copy(room, task);
+    ASSERT_OK(copied);
+    EXPECT_EQ(copied->bytes.size(), page);
+    EXPECT_EQ(copied->lost, 2U);
+    // It took three samples of 48 bytes; five are gone: two of them it had not read.
+    ring.take(144, 3);
+    at(2 * page, 96 + 5 * 48, 2 + 5);
+    copied = ring.copy(room, task);
+    ASSERT_OK(copied);
+    EXPECT_EQ(copied->lost, 2U);
+}
+
+TEST_F(Overwritten, RejectsCountsThatCanNotBe) {
+    at(page, 48, 2);  // two samples in the room of one
+    EXPECT_FAILS(ring.copy(room, task), errc::bad_data);
+    at(page, 48, 0);
+    kernel.producer().evicting = 1;  // never done with it
+    EXPECT_FAILS(ring.copy(room, task), errc::bad_data);
+    at(page + 4, 0, 0);
+    EXPECT_FAILS(ring.copy(room, task), errc::bad_data);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <bit>
 #include <cstring>
+#include <statchan/record.hpp>
 
 namespace statchan::detail {
 
@@ -25,49 +26,55 @@ Result<RingLayout> RingLayout::make(const statchan_channel_req& answer, Task tas
     return RingLayout{static_cast<std::size_t>(page), static_cast<std::size_t>(data)};
 }
 
-// Tail and its count, of the same moment: the kernel changes evicting first and evicted last.
-Ring::Oldest Ring::oldest() const noexcept {
-    for (;;) {
+// Tail and its count, of the same moment: the kernel changes evicting first and evicted last, with
+// interrupts off, so they differ for some instructions only.
+Result<Ring::Oldest> Ring::oldest(Task task) const {
+    constexpr int attempts = 1'000'000;
+    for (int i = 0; i < attempts; ++i) {
         const auto evicted =
             load_acquire<std::uint64_t>(producer_ + offsetof(statchan_ring_producer, evicted));
         const auto tail =
             load_acquire<std::uint64_t>(producer_ + offsetof(statchan_ring_producer, tail));
         const auto evicting =
             load_relaxed<std::uint64_t>(producer_ + offsetof(statchan_ring_producer, evicting));
-        if (evicting == evicted) return {tail, evicted};
+        if (evicting == evicted) return Oldest{tail, evicted};
     }
+    return fail_data(task, fmt::format("the ring of cpu {} is being overwritten for ever", cpu_));
 }
 
-// Returns the samples that are lost by it.
-std::uint64_t Ring::skip_to(const Oldest& oldest) noexcept {
-    const auto lost = oldest.index - index_;
-    pos_ = oldest.pos;
-    index_ = oldest.index;
+Result<std::uint64_t> Ring::catch_up(Task task) {
+    const auto first = oldest(task);
+    if (!first) return pass_on(first.error());
+    if (static_cast<std::int64_t>(first->pos - pos_) <= 0) return 0;
+    const auto lost = first->index - index_;
+    if (lost > (first->pos - pos_) / wire::sample_bytes)
+        return fail_data(task, fmt::format("the ring of cpu {} says that {} records were "
+                                           "overwritten in {} bytes",
+                                           cpu_, lost, first->pos - pos_));
+    pos_ = first->pos;
+    index_ = first->index;
     return lost;
 }
 
-Result<Ring::Copied> Ring::copy(std::span<std::byte> to, Task task) noexcept {
-    Copied copied;
-    if (const auto first = oldest(); static_cast<std::int64_t>(first.pos - pos_) > 0)
-        copied.lost = skip_to(first);
+Result<Ring::Copied> Ring::copy(std::span<std::byte> to, Task task) {
+    const auto before = catch_up(task);
+    if (!before) return pass_on(before.error());
+    const auto at = pos_;
     const auto head =
         load_acquire<std::uint64_t>(producer_ + offsetof(statchan_ring_producer, head));
-    const auto there = head - pos_;
-    // More than the ring holds: it was overwritten since, and the look below shows what is left.
+    const auto there = head - at;
     if (there % STATCHAN_ALIGN != 0) [[unlikely]]
         return bad_head(there, task);
+    // More than the ring holds: it was overwritten since, and the look below shows what is left.
     const auto bytes = std::min({there, size_, std::uint64_t{to.size()}});
-    std::memcpy(to.data(), data_ + (pos_ & (size_ - 1)), bytes);
+    std::memcpy(to.data(), data_ + (at & (size_ - 1)), bytes);
     std::atomic_thread_fence(std::memory_order_acquire);
     drained_ = there == 0;
-    copied.bytes = to.first(bytes);
     // What was overwritten while it was copied is thrown away.
-    if (const auto first = oldest(); static_cast<std::int64_t>(first.pos - pos_) > 0) {
-        const auto bad = std::min<std::uint64_t>(first.pos - pos_, bytes);
-        copied.bytes = copied.bytes.subspan(bad);
-        copied.lost += skip_to(first);
-    }
-    return copied;
+    const auto meanwhile = catch_up(task);
+    if (!meanwhile) return pass_on(meanwhile.error());
+    const auto bad = std::min<std::uint64_t>(pos_ - at, bytes);
+    return Copied{to.first(bytes).subspan(bad), *before + *meanwhile};
 }
 
 Fail Ring::bad_head(std::uint64_t there, Task task) const {

@@ -71,7 +71,7 @@ class Ring {
 
     /// Mode overwrite: copies what fits of the oldest records out, as they may be overwritten
     /// while they are read. Partners of the barriers: ring_evict() in the kernel's ring.c.
-    [[nodiscard]] Result<Copied> copy(std::span<std::byte> to, Task task) noexcept;
+    [[nodiscard]] Result<Copied> copy(std::span<std::byte> to, Task task);
 
     /// Mode overwrite: as take(), and how many samples that was.
     void take(std::size_t bytes, std::size_t samples) noexcept {
@@ -99,8 +99,9 @@ class Ring {
         std::uint64_t pos;
         std::uint64_t index;  ///< samples before it
     };
-    [[nodiscard]] Oldest oldest() const noexcept;
-    [[nodiscard]] std::uint64_t skip_to(const Oldest& oldest) noexcept;
+    [[nodiscard]] Result<Oldest> oldest(Task task) const;
+    /// If what comes next is gone: goes on with the oldest. Returns the samples lost by it.
+    [[nodiscard]] Result<std::uint64_t> catch_up(Task task);
     [[nodiscard]] Fail bad_head(std::uint64_t there, Task task) const;
 
     std::byte* consumer_;
