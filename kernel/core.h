@@ -7,7 +7,9 @@
  *	source.lock		channels of a source, listen, rate, gone
  *	statchan_registry_lock	the list of sources (leaf)
  *	statchan_channels_lock	the list of channels (leaf)
- *	source.snap.lock	taking snapshots (leaf, sleeps in the driver)
+ *	source.snap.lock	taking snapshots (sleeps in the driver)
+ *	source.snap.slots_lock	(leaf) all that mmap takes: the driver's locks, such
+ *				as RTNL, are outside of mmap_lock
  *	channel_cpu.lock	raw, IRQs off: all that a producer writes
  */
 #ifndef _STATCHAN_CORE_H
@@ -64,6 +66,7 @@ struct statchan_snap {
 
 struct statchan_snap_pool {
 	struct mutex lock;	/* all below, and the driver's snapshot() */
+	spinlock_t slots_lock;	/* slot[], too: for mmap, see snapshot.c */
 	u64 generation;
 	struct statchan_snap *latest;
 	struct statchan_snap *slot[STATCHAN_SNAP_SLOTS];

@@ -25,14 +25,28 @@
 
 static void snap_free(struct statchan_snap *snap)
 {
-	snap->src->snap.slot[snap->index] = NULL;
 	vfree(snap->image);
 	kfree(snap);
 }
 
 static bool snap_idle(const struct statchan_snap *snap)
 {
-	return snap && !snap->users && !atomic_read(&snap->maps);
+	return !snap->users && !atomic_read(&snap->maps);
+}
+
+/* Take a slot that nobody uses or has mapped out of the pool. Return: whether */
+static bool snap_unlink(struct statchan_snap *snap)
+{
+	struct statchan_snap_pool *pool = &snap->src->snap;
+	bool idle;
+
+	/* a mapping that begins now either is counted or finds no slot */
+	spin_lock(&pool->slots_lock);
+	idle = snap_idle(snap);
+	if (idle)
+		pool->slot[snap->index] = NULL;
+	spin_unlock(&pool->slots_lock);
+	return idle;
 }
 
 static void snap_trim(struct work_struct *work)
@@ -50,8 +64,8 @@ static void snap_trim(struct work_struct *work)
 
 		if (!snap)
 			continue;
-		if (!snap_idle(snap) ||
-		    time_before(jiffies, snap->used + STATCHAN_SNAP_KEEP)) {
+		if (time_before(jiffies, snap->used + STATCHAN_SNAP_KEEP) ||
+		    !snap_unlink(snap)) {
 			again = true;
 			continue;
 		}
@@ -67,6 +81,7 @@ static void snap_trim(struct work_struct *work)
 void statchan_snap_pool_init(struct statchan_source *src)
 {
 	mutex_init(&src->snap.lock);
+	spin_lock_init(&src->snap.slots_lock);
 	INIT_DELAYED_WORK(&src->snap.trim, snap_trim);
 }
 
@@ -98,7 +113,9 @@ static struct statchan_snap *snap_alloc(struct statchan_source *src, u32 index)
 		kfree(snap);
 		return NULL;
 	}
+	spin_lock(&src->snap.slots_lock);
 	src->snap.slot[index] = snap;
+	spin_unlock(&src->snap.slots_lock);
 	return snap;
 }
 
@@ -226,7 +243,7 @@ struct statchan_snap *statchan_snap_get(struct statchan_source *src,
 		snap = snap_choose(src, max_age_ns, generation, err);
 	}
 	if (!IS_ERR(snap)) {
-		snap->users++;
+		WRITE_ONCE(snap->users, snap->users + 1);
 		kref_get(&src->ref);
 	}
 	mutex_unlock(&src->snap.lock);
@@ -238,7 +255,7 @@ void statchan_snap_put(struct statchan_snap *snap)
 	struct statchan_source *src = snap->src;
 
 	mutex_lock(&src->snap.lock);
-	snap->users--;
+	WRITE_ONCE(snap->users, snap->users - 1);
 	snap->used = jiffies;
 	/* nothing to do if it is under way already, which is the usual case */
 	schedule_delayed_work(&src->snap.trim, STATCHAN_SNAP_KEEP);
@@ -292,33 +309,50 @@ static const struct vm_operations_struct snap_vm_ops = {
 	.close = snap_vm_close,
 };
 
+/* The snapshot of a slot in use, counted as mapped; NULL if there is none */
+static struct statchan_snap *snap_map_slot(struct statchan_source *src,
+					   u32 index)
+{
+	struct statchan_snap *snap;
+
+	spin_lock(&src->snap.slots_lock);
+	snap = src->snap.slot[index];
+	if (snap && READ_ONCE(snap->users))
+		atomic_inc(&snap->maps);
+	else
+		snap = NULL;
+	spin_unlock(&src->snap.slots_lock);
+	return snap;
+}
+
 /*
  * Map a slot, as named by statchan_snap_offset().
  *
  * The mapping holds the file, the file its channel, the channel the source: the
  * slots outlive it. Only a slot in use may be mapped, whole or from its start.
+ * mmap_lock is held, and the driver's locks are outside of that: so snap.lock,
+ * under which the driver works, may not be taken here.
  */
 int statchan_snap_mmap(struct statchan_source *src, struct vm_area_struct *vma)
 {
 	u64 offset = ((u64)vma->vm_pgoff << PAGE_SHIFT) - STATCHAN_MMAP_SNAPSHOT;
 	u64 len = vma->vm_end - vma->vm_start;
-	struct statchan_snap *snap = NULL;
+	struct statchan_snap *snap;
 	u64 index, rest;
-	int ret = -EINVAL;
+	int ret;
 
 	index = div64_u64_rem(offset, snap_stride(src), &rest);
 	if (rest || index >= STATCHAN_SNAP_SLOTS || len > snap_stride(src))
 		return -EINVAL;
-	mutex_lock(&src->snap.lock);
-	snap = src->snap.slot[index];
-	if (snap && snap->users) {
-		ret = remap_vmalloc_range(vma, snap->image, 0);
-		if (!ret) {
-			atomic_inc(&snap->maps);
-			vma->vm_private_data = snap;
-			vma->vm_ops = &snap_vm_ops;
-		}
+	snap = snap_map_slot(src, index);
+	if (!snap)
+		return -EINVAL;
+	ret = remap_vmalloc_range(vma, snap->image, 0);
+	if (ret) {
+		atomic_dec(&snap->maps);
+		return ret;
 	}
-	mutex_unlock(&src->snap.lock);
-	return ret;
+	vma->vm_private_data = snap;
+	vma->vm_ops = &snap_vm_ops;
+	return 0;
 }
