@@ -99,24 +99,37 @@ static bool faults_set(int place, u64 nth, u64 count)
 	return any;
 }
 
+/* "PLACE N [COUNT]". Return: the place, or errno */
+static int faults_parse(char *line, u64 *nth, u64 *count)
+{
+	char *text = strim(line);
+	char *name = strsep(&text, " ");
+	char *number = strsep(&text, " ");
+	int place;
+
+	*count = 1;
+	if (!number || kstrtou64(number, 10, nth) ||
+	    (text && kstrtou64(text, 10, count)) || !*count)
+		return -EINVAL;
+	place = match_string(names, STATCHAN_N_FAULTS, name);
+	return place < 0 ? -ENOENT : place;
+}
+
 static ssize_t faults_write(struct file *file, const char __user *user,
 			    size_t len, loff_t *pos)
 {
-	u64 nth, count = 1;
-	char line[64], name[32], rest;
-	int place, n;
+	u64 nth, count;
+	char line[64];
+	int place;
 
 	if (len >= sizeof(line))
 		return -EINVAL;
 	if (copy_from_user(line, user, len))
 		return -EFAULT;
 	line[len] = 0;
-	n = sscanf(line, "%31s %llu %llu %c", name, &nth, &count, &rest);
-	if (n < 2 || n > 3 || !count)
-		return -EINVAL;
-	place = match_string(names, STATCHAN_N_FAULTS, name);
+	place = faults_parse(line, &nth, &count);
 	if (place < 0)
-		return -ENOENT;
+		return place;
 	mutex_lock(&faults_mutex);
 	if (faults_set(place, nth, count))
 		static_branch_enable(&statchan_faults);
