@@ -12,8 +12,10 @@
  *
  * CPU hotplug: a thread whose CPU goes away is moved to another one. So each
  * batch first pins itself with migrate_disable(), which hotplug waits for, and
- * then looks where it is; the producer ends if that is not its CPU. It comes
- * back with the next run.
+ * then looks where it is; the producer ends if that is not its CPU. It ends,
+ * too, when its CPU is about to go: waiting for the end of a batch schedules
+ * while pinned, and a thread that the scheduler only ever meets pinned it can
+ * not move, so hotplug would wait for ever. It comes back with the next run.
  */
 #include <linux/completion.h>
 #include <linux/cpumask.h>
@@ -179,7 +181,7 @@ static bool synth_batch(struct synth_producer *p)
 	p->todo = n;
 
 	migrate_disable();
-	here = smp_processor_id() == p->cpu;
+	here = smp_processor_id() == p->cpu && cpu_active(p->cpu);
 	if (here) {
 		switch (p->context) {
 		case SYNTH_SOFTIRQ:
