@@ -195,7 +195,8 @@ Result<StreamBackend::Flow> RelayStream::collect() {
     auto over = ended();
     if (!over) return pass_on(std::move(over.error()));
     if (!*over) return Flow::open;
-    // Once more, for what came between the reads and the question.
+    // Once more, for what came between the reads and the question, also from a CPU that is new.
+    if (auto found = look_for_files(); !found) return pass_on(std::move(found.error()));
     came = fill_all();
     if (!came) return pass_on(std::move(came.error()));
     return *came ? Flow::open : Flow::ended;
