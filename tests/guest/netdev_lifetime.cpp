@@ -3,11 +3,17 @@
 // An interface goes down, is renamed, deleted or moved: its streams end clearly, after what was
 // accepted, and nobody keeps it from going. (The kernel would say "unregister_netdevice: waiting
 // for ... to become free", which fails every test.)
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <functional>
 #include <thread>
 
 #include "support/links.hpp"
 #include "support/netns.hpp"
+#include "support/reader.hpp"
 #include "support/transport.hpp"
 #include "support/wait.hpp"
 
@@ -83,6 +89,48 @@ TEST_P(NetdevLifetime, DeletionEndsTheSource) {
     const auto gone = client.subscribe("veth0");
     ASSERT_FALSE(gone.has_value());
     EXPECT_TRUE(gone.error() == statchan::errc::no_such_source) << gone.error().message();
+}
+
+// While packets pass as fast as they can, in both directions.
+TEST_P(NetdevLifetime, DeletionUnderLoadEndsTheStreamAfterTheRecords) {
+    auto stream = client.subscribe("veth0", {.snaplen = 64, .buffer_size = 65536});
+    ASSERT_OK(stream);
+    std::atomic<bool> over{false};
+    std::vector<std::thread> senders;
+    for (const auto* space : {&veth.left, &veth.right})
+        senders.emplace_back([&over, space, to_left = space == &veth.right] {
+            const Inside there{*space};
+            const int s = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+            sockaddr_in at{};
+            at.sin_family = AF_INET;
+            at.sin_port = htons(9);
+            ::inet_pton(AF_INET, to_left ? Veth::left_address : Veth::right_address, &at.sin_addr);
+            const char bytes[100] = {};
+            while (!over)
+                (void)::sendto(s, bytes, sizeof bytes, 0, reinterpret_cast<sockaddr*>(&at),
+                               sizeof at);
+            ::close(s);
+        });
+    std::uint64_t received = 0;
+    std::optional<statchan::Error> error;
+    const auto read = [&] {
+        const auto batch = stream->next(10ms);
+        if (batch)
+            received += batch->sample_count();
+        else
+            error = batch.error();
+        return error.has_value();
+    };
+    EXPECT_TRUE(eventually([&] { return read() || received > 5000; }));
+    EXPECT_FALSE(error) << error->message();
+    remove_link("veth0");
+    EXPECT_TRUE(eventually(read)) << "no end";
+    over = true;
+    for (auto& sender : senders) sender.join();
+    ASSERT_TRUE(error);
+    EXPECT_TRUE(*error == statchan::errc::end_of_stream) << error->message();
+    expect_books_close(*stream);
+    EXPECT_TRUE(eventually([&] { return !source_is_there(); }));
 }
 
 TEST_P(NetdevLifetime, MoveToAnotherNamespaceEndsTheSource) {
