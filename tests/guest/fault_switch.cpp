@@ -114,6 +114,30 @@ TEST_P(FaultsOfMessages, ShortLackIsNotNoticed) {
     expect_books_close(*stream);
 }
 
+class FaultsOfOverwrite : public OverTransport {};
+OVER_TRANSPORTS_WITH(FaultsOfOverwrite, statchan::Capability::overwrite);
+
+// Where the oldest make room there is always some, but an injected loss is one all the same.
+TEST_P(FaultsOfOverwrite, LostRecordIsAGapWithItsReason) {
+    Synth synth{"size=64"};
+    auto stream = client.subscribe(synth.name(), {.mode = statchan::Mode::overwrite});
+    ASSERT_OK(stream);
+    Reader reader{*stream};
+    reader.expect_from(0);
+    for (const std::uint64_t nth : {5U, 20U}) {
+        const Fault fault{"record", nth};
+        synth.emit(20);
+    }
+    ASSERT_OK(stream->stop());
+    EXPECT_TRUE(reader.to_the_end());
+    EXPECT_EQ(reader.received(), 38U);
+    ASSERT_EQ(reader.gaps().size(), 2U);
+    for (const auto& gap : reader.gaps()) EXPECT_EQ(gap.reason, LostReason::injected);
+    EXPECT_EQ(reader.gaps().front().first_seq, 4U);
+    EXPECT_EQ(reader.gaps().back().first_seq, 39U) << "after the last record";
+    expect_books_close(*stream);
+}
+
 class FaultsOfSnapshots : public OverTransport {};
 OVER_TRANSPORTS_WITH(FaultsOfSnapshots, statchan::Capability::snapshot);
 
