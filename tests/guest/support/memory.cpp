@@ -17,12 +17,6 @@ void shrink_slabs() {
         if (!cache.is_symlink()) std::ofstream{cache.path() / "shrink"} << 1;
 }
 
-std::string grown(const std::string& what, std::int64_t before, std::int64_t now,
-                  std::int64_t much) {
-    if (now - before < much) return {};
-    return what + ": " + std::to_string(before) + " -> " + std::to_string(now) + "\n";
-}
-
 }  // namespace
 
 KernelMemory kernel_memory() {
@@ -34,24 +28,30 @@ KernelMemory kernel_memory() {
         std::string cache;
         std::int64_t active = 0;
         if (words >> cache >> active && (cache.starts_with("kmalloc-") || cache.starts_with("skb")))
-            memory.objects[cache] = active;
+            memory[cache] = active;
     }
     std::ifstream file{"/proc/meminfo"};
     std::string key;
     std::string unit;
     for (std::int64_t value = 0; file >> key >> value; std::getline(file, unit)) {
-        if (key == "Percpu:") memory.per_cpu = value;
-        if (key == "VmallocUsed:") memory.areas = value;
+        if (key == "Percpu:") memory["KiB per CPU"] = value;
+        if (key == "VmallocUsed:") memory["KiB of areas"] = value;
     }
     return memory;
 }
 
-std::string growth(const KernelMemory& before, const KernelMemory& now, std::int64_t much) {
-    auto text = grown("per CPU", before.per_cpu, now.per_cpu, much) +
-                grown("areas", before.areas, now.areas, much);
-    for (const auto& [cache, active] : now.objects) {
-        const auto then = before.objects.find(cache);
-        text += grown(cache, then == before.objects.end() ? 0 : then->second, active, much);
+std::string steady_growth(const std::vector<KernelMemory>& one_after_another, std::int64_t much) {
+    std::string text;
+    for (const auto& [what, first] : one_after_another.front()) {
+        bool steady = true;
+        std::string course = what + ": " + std::to_string(first);
+        for (std::size_t i = 1; i < one_after_another.size(); ++i) {
+            const auto before = one_after_another[i - 1].at(what);
+            const auto now = one_after_another[i].at(what);
+            steady &= now - before >= much;
+            course += " -> " + std::to_string(now);
+        }
+        if (steady) text += course + "\n";
     }
     return text;
 }

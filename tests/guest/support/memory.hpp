@@ -6,20 +6,18 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace lab {
 
-/// What modules allocate, and nobody gives back for them.
-struct KernelMemory {
-    std::map<std::string, std::int64_t> objects;  ///< kmalloc()ed and skbs, by cache
-    std::int64_t per_cpu = 0;                     ///< KiB of alloc_percpu()
-    std::int64_t areas = 0;                       ///< KiB of vmalloc() and vmap()
-};
+/// What modules allocate and nobody gives back for them: objects of kmalloc() and skbs by cache,
+/// KiB of alloc_percpu() and vmalloc().
+using KernelMemory = std::map<std::string, std::int64_t>;
 
 KernelMemory kernel_memory();
 
-/// What has grown since then by so many objects of one cache, or by so many KiB: a line each.
-std::string growth(const KernelMemory& before, const KernelMemory& now, std::int64_t much);
+/// What has grown from each to the next by so much, a line each. What only comes and goes does not.
+std::string steady_growth(const std::vector<KernelMemory>& one_after_another, std::int64_t much);
 
 /// Netlink sockets of the calling thread's network namespace.
 std::size_t netlink_sockets();
