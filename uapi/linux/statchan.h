@@ -32,10 +32,14 @@
  *              that the kernel refreshes in turn. See struct statchan_live.
  *
  * Samples: STATCHAN_IOC_CHANNEL_OPEN(transport, SAMPLES), then
- *   ioctl      poll(), STATCHAN_IOC_READ copies whole records of all CPUs.
+ *   ioctl      poll(), STATCHAN_IOC_READ copies whole records of all CPUs. It
+ *              does not wait: where there is nothing it copies nothing.
  *   mmap       per-CPU rings, see struct statchan_ring_producer.
- *   relay      per-CPU files in debugfs, named in the answer to the open.
- *              Read, map or splice them; poll() the channel's own descriptor.
+ *   relay      per-CPU files in debugfs, named in the answer to the open; a CPU
+ *              that was never online has none. Read, map or splice them; poll()
+ *              the channel's own descriptor. read() never waits, returns 0 when
+ *              there is nothing, and may end within a record, whose rest is what
+ *              the next read() begins with. Mode overwrite: after the stop only.
  *   netlink    STATCHAN_CMD_CHANNEL_OPEN on the socket that will join the
  *              multicast group named in the answer. Each STATCHAN_CMD_SAMPLES
  *              message carries records of one CPU in STATCHAN_A_DATA. Who
@@ -43,9 +47,16 @@
  *              is sent before a first socket has joined; who joins later than
  *              another begins where the others are, and looks with
  *              STATCHAN_CMD_CHANNEL_GET whether the stream has ended by then
- *              (as after ENOBUFS). A socket in the group is no reader: the
- *              channel lives as long as a socket that opened it.
- * A channel dies with the file or socket that opened it.
+ *              (as after ENOBUFS, when the last message may be among the lost;
+ *              what was accepted before may still be on its way then). What
+ *              the ledger says was accepted after the last message that came,
+ *              the socket lost. Groups are used again: a message of another
+ *              CHANNEL is not ours. None is larger than 64 KiB. A socket in the
+ *              group is no reader: the channel lives as long as a socket that
+ *              opened it.
+ * poll() on a descriptor that has a channel of samples: POLLIN when records are
+ * announced, POLLHUP from the end of the stream on; what was accepted before can
+ * still be read. A channel dies with the file or socket that opened it.
  *
  * WHAT IS PROMISED
  *
@@ -80,7 +91,8 @@
  *
  * A failed ioctl leaves a sentence for people behind: STATCHAN_IOC_ERROR.
  * Generic netlink carries the same sentence as extended acknowledgment.
- * A dump that fails says so in NLMSG_DONE: its payload begins with the errno.
+ * A dump that fails says so in NLMSG_DONE: its payload begins with the errno,
+ * and the acknowledgment's attributes follow.
  *
  * PERMISSION
  *
@@ -349,6 +361,9 @@ struct statchan_ledger {
  *   +2*page_size          data            read-only, buffer_size bytes
  *   +2*page_size+buf      data again, so that no record wraps
  *
+ * Map it shared, the consumer page by itself, the rest as one; -EINVAL for a CPU
+ * that is not possible. buffer_size is a power of two.
+ *
  * Positions are byte counts that never wrap in practice; the place of a
  * position in data is pos & (buffer_size - 1). The kernel writes a record and
  * then stores head with release; the consumer loads head with acquire, reads
@@ -357,7 +372,9 @@ struct statchan_ledger {
  *
  * poll() answers for the wakeup policy: it reports readable when pos is before
  * the announced position, which follows head when the watermark is reached or
- * the timeout has passed. A reader that need not sleep just looks at head.
+ * the timeout has passed. A reader that need not sleep just looks at head. For
+ * the end it loads flags with acquire before head: if STATCHAN_RING_EOS is set,
+ * nothing follows the head that it then sees.
  *
  * Mode overwrite. The oldest records make room for the new, whether they were
  * read or not: [tail, head) is there. The kernel adds to evicting, advances tail,
@@ -373,7 +390,7 @@ struct statchan_ledger {
 #define STATCHAN_MMAP_SNAPSHOT	(1ULL << 40)
 #define STATCHAN_MMAP_LIVE	(1ULL << 41)
 
-#define STATCHAN_RING_EOS	0x1U	/* the source is gone, nothing follows head */
+#define STATCHAN_RING_EOS	0x1U	/* source gone or stopped: nothing follows head */
 
 struct statchan_ring_consumer {
 	__u64 pos;		/* written by the consumer only */
@@ -577,7 +594,7 @@ struct statchan_channel_info {
 	struct statchan_channel_config got;
 };
 
-#define STATCHAN_CHAN_EOS	0x1U	/* the source is gone */
+#define STATCHAN_CHAN_EOS	0x1U	/* the source is gone, or the channel stopped */
 
 /* See STOP above. A channel that has ended stays as it is. */
 struct statchan_channel_stop {
