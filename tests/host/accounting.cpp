@@ -57,6 +57,18 @@ TEST(Accounting, SeesReasonsThatAlternate) {
     EXPECT_EQ(entry(accounting).gaps_unexplained, 0U);
 }
 
+TEST(Accounting, BeginsWithALoss) {
+    Accounting accounting{1};
+    Records records;
+    records.lost(0, 3, 6, 4);
+    ASSERT_OK(accounting.scan(records.bytes(), {}));
+    EXPECT_EQ(accounting.expected(0), 7U);
+    records.sample(0, 9);
+    Accounting again{1};
+    ASSERT_OK(again.scan(records.bytes(), {}));
+    EXPECT_EQ(entry(again).gaps_unexplained, 2U);
+}
+
 TEST(Accounting, ExplainsAcrossChunks) {
     Accounting accounting{1};
     Records a;

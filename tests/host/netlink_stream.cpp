@@ -31,6 +31,7 @@ class NetlinkStreamTest : public testing::Test {
         };
         Positions positions{2};
         positions.joined_at(0, joined_at);
+        positions.joined_at(1, 5, 7);  // others had it before, and 2 were lost
         auto link = Link::open(test::make_fake_socket, {}, {});
         auto asking = Link::open(test::make_fake_socket, {}, {});
         StreamIdentity identity{
@@ -45,6 +46,7 @@ class NetlinkStreamTest : public testing::Test {
         statchan_ledger ledger{};
         ledger.cpu = cpu;
         ledger.produced = ledger.accepted = accepted[cpu];
+        ledger.next_seq = next_seq[cpu];
         std::string bytes(reinterpret_cast<const char*>(&ledger), sizeof ledger);
         Request r{33, STATCHAN_CMD_LEDGER_GET, 0, 1};
         r.put_text(STATCHAN_A_LEDGER, bytes).put_u32(STATCHAN_A_FLAGS, eos ? STATCHAN_CHAN_EOS : 0);
@@ -91,6 +93,7 @@ class NetlinkStreamTest : public testing::Test {
     static constexpr std::uint64_t joined_at = 0;
     FakeKernel kernel;
     std::uint64_t accepted[2] = {0, 0};
+    std::uint64_t next_seq[2] = {0, 0};
     bool eos = false;
     std::optional<Stream> stream;
 };
@@ -139,6 +142,29 @@ TEST_F(NetlinkStreamTest, LostNoticeIsUnreported) {
     const auto ledger = stream->ledger();
     ASSERT_OK(ledger);
     EXPECT_EQ(ledger->cpus[0].gaps_unexplained, 0U);
+}
+
+// A CPU of a shared channel that was silent since this reader joined.
+TEST_F(NetlinkStreamTest, NothingIsMissingOfWhatOthersReceivedBefore) {
+    accepted[1] = 5;
+    next_seq[1] = 7;
+    eos = true;
+    end_of_stream();
+    EXPECT_EQ(next(), "end");
+    const auto ledger = stream->ledger();
+    ASSERT_OK(ledger);
+    EXPECT_EQ(ledger->cpus[1].unreported, 0U);
+    EXPECT_EQ(ledger->cpus[1].in_flight(), 0U);
+}
+
+// All that happened on a CPU was a loss, and the kernel told it.
+TEST_F(NetlinkStreamTest, ToldLossesAreNotUnreportedAtTheEnd) {
+    samples(0, 0, 0, std::move(Records{}.lost(0, 3, 9, 7)));
+    next_seq[0] = 10;
+    eos = true;
+    end_of_stream();
+    EXPECT_EQ(next(), "[cpu 0: 7 records lost, seq 3..9, reason ring_full] ");
+    EXPECT_EQ(next(), "end");
 }
 
 TEST_F(NetlinkStreamTest, JumpWithoutOverrunIsUnexplained) {

@@ -117,6 +117,8 @@ bool Accounting::lost(Cpu& cpu, const std::byte* record) {
         cpu.explained = 0;
         cpu.begun = true;
     } else {
+        if (!cpu.begun) cpu.next = round_up(first);
+        cpu.begun = true;
         cpu.explained += count;
     }
     return true;

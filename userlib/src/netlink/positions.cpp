@@ -5,8 +5,10 @@
 
 namespace statchan::detail {
 
-void Positions::joined_at(std::uint32_t cpu, std::uint64_t accepted) {
-    if (cpu < cpus_.size() && !cpus_[cpu].begun) cpus_[cpu].before = cpus_[cpu].next = accepted;
+void Positions::joined_at(std::uint32_t cpu, std::uint64_t accepted, std::uint64_t next_seq) {
+    if (cpu >= cpus_.size() || cpus_[cpu].begun) return;
+    cpus_[cpu].before = cpus_[cpu].next = accepted;
+    cpus_[cpu].joined_seq = next_seq;
 }
 
 std::uint64_t Positions::message(std::uint32_t cpu, std::uint64_t position,

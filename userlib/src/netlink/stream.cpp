@@ -98,7 +98,7 @@ Result<std::unique_ptr<StreamBackend>> open_netlink_stream(std::string_view tran
     if (!ledger) return pass_on(std::move(ledger.error()));
     Positions positions{nr_cpus};
     for (const auto& entry : ledger->cpus)
-        positions.joined_at(entry.cpu, entry.accepted.value_or(0));
+        positions.joined_at(entry.cpu, entry.accepted.value_or(0), entry.next_seq.value_or(0));
 
     StreamIdentity identity{.transport = transport,
                             .source = std::string{source.name},
@@ -224,7 +224,8 @@ Result<void> NetlinkStream::finish() {
 }
 
 Result<void> NetlinkStream::finish_cpu(const LedgerEntry& entry) {
-    const auto first = entry.first_seq.value_or(0);
+    // Where nothing came, what others received before we joined is not missing.
+    const auto first = std::max(entry.first_seq.value_or(0), positions_.joined_seq(entry.cpu));
     const auto lost = positions_.end(entry.cpu, *entry.accepted);
     if (lost != 0) {
         auto added = add_gap_at_end(entry.cpu, lost, LostReason::socket_overrun, first);
