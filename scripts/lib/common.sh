@@ -31,6 +31,14 @@ need_tool() {
 		die "$EXIT_LAB" "$1 is missing: run scripts/install-deps"
 }
 
+# The newest installed headers of a kernel: 6.1.0-56-amd64, 6.1.0-56-rt-amd64
+kernel_build_folder() {
+	local version='*[0-9]-amd64'
+	[[ $1 == stock ]] || version="*[0-9]-$1-amd64"
+	find /lib/modules -mindepth 1 -maxdepth 1 -name "$version" -printf '%p/build\n' |
+		sort -V | tail -n 1
+}
+
 # with_lock FILE COMMAND...: one process at a time; the lock ends with the process.
 with_lock() {
 	local file=$1
