@@ -334,6 +334,7 @@ extern const struct statchan_transport statchan_transport_relay;
 extern const struct statchan_transport statchan_transport_mmap;
 
 int statchan_transports_check(void);
+void statchan_relay_init(void);
 const struct statchan_transport *statchan_transport_by_id(u32 id);
 const struct statchan_transport *statchan_transport_by_index(u32 index);
 void statchan_transports_with(u32 caps, char *buf, size_t len);

@@ -32,6 +32,7 @@ static int __init statchan_init(void)
 	/* without debugfs only relay is missing, and says so when it is opened */
 	statchan_debugfs = debugfs_create_dir("statchan", NULL);
 	statchan_fault_init(statchan_debugfs);
+	statchan_relay_init();
 	ret = register_pernet_subsys(&statchan_net_ops);
 	if (ret)
 		goto debugfs;

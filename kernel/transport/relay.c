@@ -7,6 +7,7 @@
  *   on another CPU never sees half a record.
  * - A sub-buffer is left only when the next one is free. relay's own full state
  *   makes read() skip a whole sub-buffer when it races with the switch.
+ * - read() is ours: relay_file.c.
  * - What is left of a sub-buffer is a STATCHAN_RECORD_PAD, for mapped readers;
  *   read() and splice() never deliver it.
  * - A begun sub-buffer is completed for a reader that has read all before it and
@@ -25,6 +26,7 @@
 
 #include "../fault.h"
 #include "../record.h"
+#include "relay_file.h"
 
 /**
  * struct relay_channel - one channel
@@ -55,10 +57,10 @@ static struct dentry *relay_create_file(const char *name, struct dentry *parent,
 					int *is_global)
 {
 	/* not debugfs_create_file(): its wrapper has neither mmap nor splice.
-	 * relay's file operations are not ours and count the buffer themselves.
+	 * An open file counts its buffer, and the module.
 	 */
 	return debugfs_create_file_unsafe(name, 0400, parent, buf,
-					  &relay_file_operations);
+					  &statchan_relay_fops);
 }
 
 static int relay_remove_file(struct dentry *dentry)
@@ -70,6 +72,7 @@ static int relay_remove_file(struct dentry *dentry)
 static int relay_subbuf_start(struct rchan_buf *buf, void *subbuf, void *prev,
 			      size_t prev_padding)
 {
+	smp_wmb();	/* offset, which is 0 now, before data: relay_file.c */
 	return 1;	/* relay_fits() has seen that the next one is free */
 }
 
@@ -117,6 +120,9 @@ static void relay_next(struct rchan_buf *buf)
 		pad->type = STATCHAN_RECORD_PAD;
 		pad->cpu = buf->cpu;
 	}
+	/* relay does the same, but not before others see produced: relay_file.c */
+	buf->padding[buf->subbufs_produced % buf->chan->n_subbufs] = left;
+	smp_wmb();
 	relay_switch_subbuf(buf, 0);
 }
 
