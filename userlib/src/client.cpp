@@ -37,8 +37,8 @@ struct Client::Impl {
     [[nodiscard]] Result<std::unique_ptr<detail::StreamBackend>> subscribe(
         const SourceRef& source, const ChannelConfig& config, std::uint32_t follows);
 
-    [[nodiscard]] Result<void> set_step(detail::StreamBackend& stream,
-                                        std::string_view source) const;
+    /// The rate of this very source, not of another that has its name by now.
+    [[nodiscard]] Result<std::uint32_t> rate_of(const SourceRef& source) const;
 
     /// Calls op(SourceRef, Catalog::Entry), and once more if the source turns out to be another
     /// than remembered.
@@ -102,20 +102,28 @@ Result<void> Client::Impl::require(const ChannelConfig& config, Task task) const
 Result<std::unique_ptr<detail::StreamBackend>> Client::Impl::subscribe(const SourceRef& source,
                                                                        const ChannelConfig& config,
                                                                        std::uint32_t follows) {
+    // Only a channel that asked for a rate may take less than all of its source's records.
+    if (config.rate == 0) return transport->subscribe(source, config, follows);
+    // The channel that it follows holds the source's rate; and once that one has ended, nothing
+    // must fail any more. A first channel sets the rate itself.
+    Result<std::uint32_t> rate{0};
+    if (follows != 0) rate = rate_of(source);
+    if (!rate) return pass_on(std::move(rate.error()));
     auto stream = transport->subscribe(source, config, follows);
     if (!stream) return stream;
-    if (auto set = set_step(**stream, source.name); !set) return pass_on(set.error());
+    if (follows == 0) rate = rate_of(source);
+    if (!rate) return pass_on(std::move(rate.error()));
+    (*stream)->set_step((*stream)->identity().effective.rate / std::max(*rate, 1U));
     return stream;
 }
 
-// Only a channel that asked for a rate may take less than all of its source's records.
-Result<void> Client::Impl::set_step(detail::StreamBackend& stream, std::string_view source) const {
-    const auto& identity = stream.identity();
-    if (identity.requested.rate == 0) return {};
-    const auto info = transport->control().source(source);
+Result<std::uint32_t> Client::Impl::rate_of(const SourceRef& source) const {
+    const auto info = transport->control().source(source.name);
     if (!info) return pass_on(info.error());
-    stream.set_step(identity.effective.rate / std::max(info->rate, 1U));
-    return {};
+    if (info->id != source.id)
+        return fail(errc::no_such_source, {"subscribe to", source.name},
+                    "the source was removed, and another has its name");
+    return info->rate;
 }
 
 Client::Client(std::unique_ptr<Impl> impl) noexcept : impl_{std::move(impl)} {}
