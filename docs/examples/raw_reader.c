@@ -102,8 +102,10 @@ static int closes(const struct statchan_ledger* ledger, const struct book* book)
     const uint64_t before = lost_before(ledger);
     uint64_t numbers = 0;  // "both unavailable before the first"
     if (ledger->next_seq != STATCHAN_UNAVAILABLE) numbers = ledger->next_seq - ledger->first_seq;
-    // "a channel that ends tells all its losses before its end", but a socket may lose the notice
-    const int told = book->told == before || (book->socket_lost && book->told < before);
+    // "a channel that ends tells all its losses before its end", but a socket may lose the notice,
+    // or have joined after it
+    const int some = book->socket_lost || book->before;
+    const int told = book->told == before || (some && book->told < before);
     return ledger->produced == numbers && told &&
            ledger->produced == ledger->accepted + ledger->filtered + before &&
            ledger->accepted == book->before + book->read + book->socket_lost;

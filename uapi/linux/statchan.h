@@ -725,7 +725,7 @@ enum statchan_attr {
 	STATCHAN_A_CHANNEL,	/* u32, id */
 	STATCHAN_A_GROUP,	/* string, multicast group to join */
 	STATCHAN_A_FOLLOWS,	/* u32, id of the channel to continue */
-	STATCHAN_A_CONFIG,	/* nest of STATCHAN_C_*: wanted */
+	STATCHAN_A_CONFIG,	/* nest (NLA_F_NESTED) of STATCHAN_C_*: wanted */
 	STATCHAN_A_EFFECTIVE,	/* nest of STATCHAN_C_*: in force */
 	STATCHAN_A_CHANNEL_INFO, /* binary, struct statchan_channel_info */
 	STATCHAN_A_LEDGER,	/* binary, struct statchan_ledger */
