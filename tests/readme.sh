@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Runs the commands of README.md that are marked "run: guest", as they stand there.
-# scripts/demo and scripts/test, the two others, are run by themselves.
+# The others (scripts/demo, test and soak) are run by themselves.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -14,8 +14,8 @@ namespace soak {
 /// The records of one stream.
 class RecordCheck {
   public:
-    /// @p step: 1 in so many records of the source are taken, 0: the first record tells, which
-    /// names the source's rate, and @p rate the channel's.
+    /// @p rate: the channel takes 1 in so many packets; 0: all records of its source. Each record
+    /// names the source's own rate.
     explicit RecordCheck(std::uint32_t rate) : rate_{rate} {}
 
     void take(const statchan::Batch& batch);

@@ -21,9 +21,9 @@ struct KernelState {
     std::int64_t synth_users = 0;
 
     /// What may be less available, or more in slabs, afterwards: KiB. The kernel's caches (of
-    /// processes, sockets, per CPU) breathe by some MiB; a leak of one small buffer per stream
+    /// processes, sockets, per CPU) breathe by some 10 MiB. A leak of one buffer per stream
     /// would be more after a minute.
-    static constexpr std::int64_t available_tolerance = 16 * 1024;
+    static constexpr std::int64_t available_tolerance = 32 * 1024;
     static constexpr std::int64_t slab_tolerance = 8 * 1024;
 
     /// What it is now, without what the kernel can drop at once.

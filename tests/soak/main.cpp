@@ -14,6 +14,7 @@
 #include "director.hpp"
 #include "kernel_state.hpp"
 #include "report.hpp"
+#include "session.hpp"
 
 namespace {
 
@@ -30,9 +31,10 @@ struct Options {
 };
 
 [[noreturn]] void usage() {
-    std::fprintf(stderr,
-                 "usage: statchan_soak [--seconds S] [--seed N] [--workers N] [--progress] "
-                 "[--stop-on-input]\n");
+    std::fprintf(
+        stderr,
+        "usage: statchan_soak [--seconds S] [--seed N] [--workers N] [--transport T] [--progress] "
+        "[--stop-on-input]\n");
     std::exit(2);
 }
 
@@ -50,6 +52,8 @@ Options parse(int argc, char** argv) {
             options.seconds = std::atof(argv[++i]);
         else if (name == "--seed")
             options.seed = std::strtoull(argv[++i], nullptr, 0);
+        else if (name == "--transport")
+            only_transport = argv[++i];
         else if (name == "--workers")
             options.workers = std::strtoull(argv[++i], nullptr, 0);
         else

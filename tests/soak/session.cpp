@@ -26,10 +26,15 @@ bool may_refuse_switch(const Error& error) {
 
 }  // namespace
 
+std::string only_transport;
+
 std::string any_transport(Chance& chance, Capability capability) {
     std::vector<std::string> names;
-    for (const auto& transport : statchan::transports())
-        if (transport.capabilities.has(capability)) names.push_back(transport.name);
+    for (const auto& transport : statchan::transports()) {
+        if (!transport.capabilities.has(capability)) continue;
+        if (transport.name == only_transport) return only_transport;
+        names.push_back(transport.name);
+    }
     return chance.of(names);
 }
 

@@ -41,7 +41,10 @@ class Session {
     std::optional<RecordCheck> check_;
 };
 
-/// A transport that can do it.
+/// A transport that can do it; only_transport, if that one can.
 std::string any_transport(Chance& chance, statchan::Capability capability);
+
+/// To look for the fault of one of them. Empty: all.
+extern std::string only_transport;
 
 }  // namespace soak
