@@ -17,6 +17,12 @@ void shrink_slabs() {
         if (!cache.is_symlink()) std::ofstream{cache.path() / "shrink"} << 1;
 }
 
+// Two caches come and go by hundreds, whatever we do.
+bool is_telling(const std::string& cache) {
+    return cache.starts_with("skb") ||
+           (cache.starts_with("kmalloc-") && cache != "kmalloc-8" && cache != "kmalloc-96");
+}
+
 }  // namespace
 
 KernelMemory kernel_memory() {
@@ -27,8 +33,7 @@ KernelMemory kernel_memory() {
         std::istringstream words{line};
         std::string cache;
         std::int64_t active = 0;
-        if (words >> cache >> active && (cache.starts_with("kmalloc-") || cache.starts_with("skb")))
-            memory[cache] = active;
+        if (words >> cache >> active && is_telling(cache)) memory[cache] = active;
     }
     std::ifstream file{"/proc/meminfo"};
     std::string key;
