@@ -8,7 +8,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
+#include <thread>
 
 #include "support/process.hpp"
 #include "support/reader.hpp"
@@ -85,6 +87,47 @@ TEST_P(PlainTools, CatShowsTheRecords) {
         EXPECT_EQ(bytes.size(), 500 * record_bytes) << "no padding through read()";
         EXPECT_EQ(check(bytes, cpu, 0), 500U);
     }
+}
+
+// One CPU reads while another goes from sub-buffer to sub-buffer, thousands of times in a second.
+TEST_P(PlainTools, ReadGoesOnlyForward) {
+    open_channel(32 * 4096, 32);
+    std::atomic<bool> stop = false;
+    std::thread completing{[&] {
+        while (!stop) {
+            statchan_relay_state state{};
+            state.size = sizeof state;
+            state.flags = STATCHAN_RELAY_FLUSH;
+            EXPECT_EQ(::ioctl(device, STATCHAN_IOC_RELAY_STATE, &state), 0);
+        }
+    }};
+    synth.set("cpus=1 mode=paced pps=30000 run=1");
+    const int fd = ::open(file(0).c_str(), O_RDONLY | O_CLOEXEC);
+    std::uint64_t next = 0;
+    std::uint64_t samples = 0;
+    std::string bytes;
+    for (const auto until = Clock::now() + 2s; Clock::now() < until && !HasFailure();) {
+        char part[65536];
+        const auto got = ::read(fd, part, sizeof part);
+        EXPECT_GE(got, 0) << std::strerror(errno);
+        bytes.append(part, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+        std::size_t at = 0;
+        for (statchan_record record; bytes.size() - at >= sizeof record;) {
+            std::memcpy(&record, bytes.data() + at, sizeof record);
+            const auto room = (record.len + 7) & ~std::size_t{7};
+            if (room == 0 || room > bytes.size() - at) break;
+            // of a loss, which comes if the reader is slow, it is the first number lost
+            EXPECT_GE(record.seq, next) << "after " << samples << " records";
+            next = record.seq + 1;
+            samples += record.type == STATCHAN_RECORD_SAMPLE ? 1 : 0;
+            at += room;
+        }
+        bytes.erase(0, at);
+    }
+    stop = true;
+    completing.join();
+    ::close(fd);
+    EXPECT_GT(samples, 1000U);
 }
 
 TEST_P(PlainTools, SplicePassesWholeRecordsOn) {
