@@ -72,6 +72,7 @@ struct nl_msg {
  * @cur:	being filled, or NULL
  * @ready:	prepared
  * @full:	to be sent, the oldest first
+ * @last:	for the losses that the end tells: the worker may have all others
  * @starved:	a refill failed: to lack an skb is to lack memory
  * @position:	records in the messages finished so far (worker)
  * @missing:	bytes collected but not replaced (worker)
@@ -82,6 +83,7 @@ struct nl_cpu {
 	struct sk_buff *cur;
 	struct sk_buff_head ready;
 	struct sk_buff_head full;
+	struct sk_buff *last;
 	bool starved;
 	u64 position;
 	s64 missing;
@@ -136,9 +138,8 @@ static struct nl_msg *nl_msg(struct sk_buff *skb)
 
 /* ---- messages ---- */
 
-static struct sk_buff *nl_msg_alloc(struct nl_channel *nl, u32 cpu)
+static struct sk_buff *nl_msg_alloc(struct nl_channel *nl, u32 cpu, u32 size)
 {
-	u32 size = per_cpu_ptr(nl->cpu, cpu)->skb_size;
 	struct sk_buff *skb;
 	struct nl_msg *msg;
 
@@ -297,7 +298,7 @@ static bool nl_refill_cpu(struct nl_channel *nl, u32 cpu)
 
 	__skb_queue_head_init(&list);
 	while (nc->missing > 0) {
-		struct sk_buff *skb = nl_msg_alloc(nl, cpu);
+		struct sk_buff *skb = nl_msg_alloc(nl, cpu, nc->skb_size);
 
 		if (!skb)
 			break;
@@ -349,29 +350,20 @@ static void *nl_reserve(struct statchan_channel_cpu *cc, u32 room, u32 *reason)
 	struct nl_cpu *nc = cc->priv;
 	struct sk_buff *next;
 
-	next = skb_peek(&nc->ready);
-	if (likely(nc->cur && room <= skb_tailroom(nc->cur))) {
-		if (likely(next || room + cc->spare <= skb_tailroom(nc->cur)))
-			return skb_tail_pointer(nc->cur);
-		goto full;
-	}
-	if (!next)
-		goto full;
-	if (room > skb_tailroom(next)) {
-		*reason = STATCHAN_LOST_OVERSIZE;
+	if (likely(nc->cur && room <= skb_tailroom(nc->cur)))
+		return skb_tail_pointer(nc->cur);
+	next = __skb_dequeue(&nc->ready);
+	if (unlikely(!next && !cc->spare))
+		swap(next, nc->last);	/* the end tells its losses */
+	if (unlikely(!next)) {
+		*reason = nc->starved ? STATCHAN_LOST_NO_MEMORY :
+					STATCHAN_LOST_RING_FULL;
 		return NULL;
 	}
-	if (skb_queue_is_last(&nc->ready, next) &&
-	    room + cc->spare > skb_tailroom(next))
-		goto full;
-	__skb_unlink(next, &nc->ready);
 	if (nc->cur)
 		__skb_queue_tail(&nc->full, nc->cur);
 	nc->cur = next;
 	return skb_tail_pointer(next);
-full:
-	*reason = nc->starved ? STATCHAN_LOST_NO_MEMORY : STATCHAN_LOST_RING_FULL;
-	return NULL;
 }
 
 static void nl_commit(struct statchan_channel_cpu *cc, u32 room)
@@ -428,10 +420,8 @@ static void nl_choose_sizes(struct nl_channel *nl)
 	u32 capacity;
 
 	BUILD_BUG_ON(SKB_WITH_OVERHEAD(NL_SKB_MAX) < NL_HEAD +
-		     sizeof(struct statchan_record) + STATCHAN_SNAPLEN_MAX +
-		     STATCHAN_GAP_SPARE);
-	nl->skb_min = nl_skb_size(max_t(u32, room, sizeof(struct statchan_lost)) +
-				  STATCHAN_GAP_SPARE);
+		     sizeof(struct statchan_record) + STATCHAN_SNAPLEN_MAX);
+	nl->skb_min = nl_skb_size(max_t(u32, room, sizeof(struct statchan_lost)));
 	nl->skb_size = max(nl_skb_size(min(records * room, bytes)), nl->skb_min);
 	capacity = nl_capacity(nl->skb_size);
 	skbs = max_t(u64, DIV_ROUND_UP_ULL(got->buffer_size, capacity), 2);
@@ -459,6 +449,7 @@ static void nl_free(struct nl_channel *nl)
 			__skb_queue_purge(&nc->ready);
 			__skb_queue_purge(&nc->full);
 			kfree_skb(nc->cur);
+			kfree_skb(nc->last);
 		}
 		free_percpu(nl->cpu);
 	}
@@ -483,6 +474,13 @@ static int nl_alloc_cpus(struct nl_channel *nl)
 		nc->skb_size = nl->skb_size;
 		nc->missing = nl->ch->got.buffer_size;
 		per_cpu_ptr(nl->ch->cpu, cpu)->priv = nc;
+	}
+	for_each_possible_cpu(cpu) {
+		struct nl_cpu *nc = per_cpu_ptr(nl->cpu, cpu);
+
+		nc->last = nl_msg_alloc(nl, cpu, nl_skb_size(STATCHAN_GAP_SPARE));
+		if (!nc->last)
+			return -ENOMEM;
 	}
 	return nl_refill(nl) ? 0 : -ENOMEM;
 }
