@@ -27,6 +27,7 @@ struct nl_sub {
 	struct list_head node;
 	struct sock *sk;		/* held; so its namespace is, too */
 	struct statchan_channel *ch;	/* open while any nl_sub names it */
+	bool follows;			/* another channel: not to be shared */
 };
 
 /* Outside of all locks of the core: channels open and close under it */
@@ -65,7 +66,9 @@ nl_find(const struct net *net, const struct statchan_channel_req *req)
 	list_for_each_entry(sub, &nl_subs, node) {
 		struct statchan_channel *ch = sub->ch;
 
-		if (ch->net == net && ch->src->id == req->source &&
+		/* who follows has not joined yet, and must not miss the beginning */
+		if (!sub->follows && ch->net == net &&
+		    ch->src->id == req->source &&
 		    !READ_ONCE(ch->eos) &&
 		    !memcmp(&ch->want, &req->want, sizeof(ch->want)))
 			return ch;
@@ -105,6 +108,7 @@ static int nl_join(struct nl_sub *sub, struct net *net, u32 pid,
 			return PTR_ERR(ch);
 	}
 	sub->ch = ch;
+	sub->follows = req->follows;
 	list_add_tail(&sub->node, &nl_subs);
 	statchan_nl_set_subscribers(ch, nl_count(ch));
 	req->id = ch->id;

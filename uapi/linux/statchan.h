@@ -43,9 +43,10 @@
  *   netlink    STATCHAN_CMD_CHANNEL_OPEN on the socket that will join the
  *              multicast group named in the answer. Each STATCHAN_CMD_SAMPLES
  *              message carries records of one CPU in STATCHAN_A_DATA. Who
- *              asks for the same source and settings shares the channel. Nothing
- *              is sent before a first socket has joined; who joins later than
- *              another begins where the others are, and looks with
+ *              asks for the same source and settings shares the channel, unless
+ *              one of the two follows another channel. Nothing is sent before
+ *              a first socket has joined; who joins later than another begins
+ *              where the others are, and looks with
  *              STATCHAN_CMD_CHANNEL_GET whether the stream has ended by then
  *              (as after ENOBUFS, when the last message may be among the lost;
  *              what was accepted before may still be on its way then). What
