@@ -289,7 +289,10 @@ static int relay_state(struct statchan_channel *ch,
 	raw_spin_lock_irqsave(&cc->lock, flags);
 	unread = buf->subbufs_produced - buf->subbufs_consumed;
 	if (req->consume <= unread) {
-		relay_subbufs_consumed(rc->chan, req->cpu, req->consume);
+		/* not by 0: that would undo what read() does meanwhile */
+		if (req->consume)
+			relay_subbufs_consumed(rc->chan, req->cpu,
+					       req->consume);
 		if (req->flags & STATCHAN_RELAY_FLUSH && buf->offset &&
 		    relay_next_free(buf))
 			relay_next(buf);
