@@ -78,10 +78,11 @@ size_t take_records(const unsigned char* data, size_t len) {
     return at;
 }
 
-// Records that came or were told lost.
+// Records that came or were lost.
 static uint64_t accounted(void) {
     uint64_t sum = 0;
-    for (int cpu = 0; cpu < MAX_CPUS; ++cpu) sum += books[cpu].read + books[cpu].told;
+    for (int cpu = 0; cpu < MAX_CPUS; ++cpu)
+        sum += books[cpu].read + books[cpu].told + books[cpu].socket_lost;
     return sum;
 }
 

@@ -41,7 +41,7 @@ test_raw_readers_and_library_get_the_same_records() {
 	local -A pids=()
 	statctl source add synth sw0 run=0 size=200 >/dev/null || return
 	for t in "${TRANSPORTS[@]}"; do
-		start "raw-$t" statchan_raw_reader "$t" sw0 $((2 * count))
+		start "raw-$t" statchan_raw_reader -b 4194304 "$t" sw0 $((2 * count))
 		start "library-$t" statchan_library_reader "$t" sw0 $((2 * count))
 	done
 	wait_for channels_are 8 || fail "$(tail -n 1 "$scratch"/raw-* "$scratch"/library-*)" || return
