@@ -221,9 +221,7 @@ static int channel_start(struct statchan_channel *ch,
 	if (ch->kind != STATCHAN_CHANNEL_SAMPLES)
 		return 0;
 	ret = config_rate(ch, err);
-	if (!ret && req->follows)
-		ret = statchan_source_continue(ch->src, req->follows, ch, err);
-	else if (!ret)
+	if (!ret)
 		ret = statchan_source_attach(ch->src, ch, err);
 	if (ret)
 		ch->transport->close(ch);
@@ -296,6 +294,7 @@ statchan_channel_open(struct net *net, struct statchan_channel_req *req,
 	ch->net = net;
 	ch->pid = pid;
 	ch->want = req->want;
+	ch->follows = req->follows;
 	ch->id = channel_new_id();
 
 	mutex_lock(&src->lock);
@@ -354,6 +353,15 @@ void statchan_channel_end(struct statchan_channel *ch)
 void statchan_channel_stop(struct statchan_channel *ch)
 {
 	statchan_source_stop(ch->src, ch);
+}
+
+/* Let a channel that follows another take its place: 0 or errno with a sentence.
+ * Process context, may sleep.
+ */
+int statchan_channel_start(struct statchan_channel *ch,
+			   struct statchan_err *err)
+{
+	return statchan_source_start(ch->src, ch, err);
 }
 
 static void channel_silence(struct statchan_channel *ch)

@@ -341,20 +341,37 @@ static int dev_read(struct statchan_file *f, void *arg, struct statchan_err *err
 	return ch->transport->read(ch, arg, err);
 }
 
-static int dev_channel_stop(struct statchan_file *f, void *arg,
-			    struct statchan_err *err)
+static int check_run(const struct statchan_channel *ch,
+		     const struct statchan_channel_run *req,
+		     const char *what, struct statchan_err *err)
 {
-	struct statchan_channel_stop *req = arg;
-	struct statchan_channel *ch = file_channel(f);
-
 	if (req->reserved)
 		return statchan_err(err, -EINVAL, "reserved field is not 0");
 	if (!ch)
-		return no_channel("stopping", err);
+		return no_channel(what, err);
 	if (ch->kind != STATCHAN_CHANNEL_SAMPLES)
-		return not_by(ch, "stopping", err);
-	statchan_channel_stop(ch);
+		return not_by(ch, what, err);
 	return 0;
+}
+
+static int dev_channel_stop(struct statchan_file *f, void *arg,
+			    struct statchan_err *err)
+{
+	struct statchan_channel *ch = file_channel(f);
+	int ret = check_run(ch, arg, "stopping", err);
+
+	if (!ret)
+		statchan_channel_stop(ch);
+	return ret;
+}
+
+static int dev_channel_start(struct statchan_file *f, void *arg,
+			     struct statchan_err *err)
+{
+	struct statchan_channel *ch = file_channel(f);
+	int ret = check_run(ch, arg, "starting", err);
+
+	return ret ?: statchan_channel_start(ch, err);
 }
 
 static int dev_relay_state(struct statchan_file *f, void *arg,
@@ -453,7 +470,10 @@ static const struct {
 		dev_relay_state, sizeof(struct statchan_relay_state)
 	},
 	[_IOC_NR(STATCHAN_IOC_CHANNEL_STOP)] = {
-		dev_channel_stop, sizeof(struct statchan_channel_stop)
+		dev_channel_stop, sizeof(struct statchan_channel_run)
+	},
+	[_IOC_NR(STATCHAN_IOC_CHANNEL_START)] = {
+		dev_channel_start, sizeof(struct statchan_channel_run)
 	},
 };
 

@@ -142,9 +142,8 @@ int statchan_source_set_rate(struct statchan_source *src, u32 rate,
 int statchan_source_attach(struct statchan_source *src,
 			   struct statchan_channel *ch,
 			   struct statchan_err *err);
-int statchan_source_continue(struct statchan_source *src, u32 old_id,
-			     struct statchan_channel *ch,
-			     struct statchan_err *err);
+int statchan_source_start(struct statchan_source *src,
+			  struct statchan_channel *ch, struct statchan_err *err);
 void statchan_source_stop(struct statchan_source *src,
 			  struct statchan_channel *ch);
 void statchan_source_detach(struct statchan_source *src,
@@ -242,6 +241,7 @@ struct statchan_channel {
 	u32 watermark_bytes;
 	u64 timeout_ns;
 	u32 pid;
+	u32 follows;			/* until it starts: the other one; source.lock */
 	bool attached;			/* source.lock */
 	bool eos;			/* set once, WRITE_ONCE */
 	struct statchan_channel_cpu __percpu *cpu;
@@ -315,6 +315,8 @@ void statchan_channel_close(struct statchan_channel *ch);
 void statchan_channel_put(struct statchan_channel *ch);
 void statchan_channel_end(struct statchan_channel *ch);
 void statchan_channel_stop(struct statchan_channel *ch);
+int statchan_channel_start(struct statchan_channel *ch,
+			   struct statchan_err *err);
 struct statchan_channel *statchan_channel_after(struct net *net, u32 id);
 int statchan_channel_info(struct net *net, struct statchan_channel_info *info);
 int statchan_channel_ledger(struct net *net, u32 id, u32 cpu,

@@ -329,7 +329,7 @@ static int channel_close(struct sk_buff *skb, struct genl_info *info)
 	return ret ? genl_fail(skb, info, id, ret, &err) : 0;
 }
 
-static int channel_stop(struct sk_buff *skb, struct genl_info *info)
+static int channel_run(struct sk_buff *skb, struct genl_info *info, bool start)
 {
 	struct nlattr *id = info->attrs[STATCHAN_A_CHANNEL];
 	struct statchan_err err = {};
@@ -338,8 +338,18 @@ static int channel_stop(struct sk_buff *skb, struct genl_info *info)
 	if (!id)
 		return genl_missing(skb, info, STATCHAN_A_CHANNEL,
 				    "STATCHAN_A_CHANNEL");
-	ret = statchan_nl_stop(genl_info_net(info), nla_get_u32(id), &err);
+	ret = statchan_nl_run(genl_info_net(info), nla_get_u32(id), start, &err);
 	return ret ? genl_fail(skb, info, id, ret, &err) : 0;
+}
+
+static int channel_stop(struct sk_buff *skb, struct genl_info *info)
+{
+	return channel_run(skb, info, false);
+}
+
+static int channel_start(struct sk_buff *skb, struct genl_info *info)
+{
+	return channel_run(skb, info, true);
 }
 
 /* ---- family ---- */
@@ -415,6 +425,12 @@ static const struct genl_ops ops[] = {
 		.cmd = STATCHAN_CMD_CHANNEL_STOP,
 		.flags = GENL_UNS_ADMIN_PERM,
 		.doit = channel_stop,
+		.policy = statchan_genl_channel_policy,
+		.maxattr = STATCHAN_A_CHANNEL,
+	}, {
+		.cmd = STATCHAN_CMD_CHANNEL_START,
+		.flags = GENL_UNS_ADMIN_PERM,
+		.doit = channel_start,
 		.policy = statchan_genl_channel_policy,
 		.maxattr = STATCHAN_A_CHANNEL,
 	},

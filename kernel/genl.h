@@ -75,6 +75,7 @@ void statchan_nl_exit(void);
 int statchan_nl_open(struct sock *sk, struct net *net, u32 pid,
 		     struct statchan_channel_req *req, struct statchan_err *err);
 int statchan_nl_close(struct sock *sk, u32 id, struct statchan_err *err);
-int statchan_nl_stop(const struct net *net, u32 id, struct statchan_err *err);
+int statchan_nl_run(const struct net *net, u32 id, bool start,
+		    struct statchan_err *err);
 
 #endif /* _STATCHAN_GENL_H */

@@ -318,6 +318,45 @@ static void source_remove(struct statchan_source *src,
 	synchronize_rcu();
 }
 
+/* The channel that @ch is to follow, or NULL with a sentence and its errno */
+static struct statchan_channel *source_followed(struct statchan_source *src,
+						struct statchan_channel *ch,
+						int *ret,
+						struct statchan_err *err)
+{
+	struct statchan_channel *at, *old = NULL;
+
+	lockdep_assert_held(&src->lock);
+	list_for_each_entry(at, &src->channels, node)
+		if (at->id == ch->follows && at->net == ch->net && at != ch)
+			old = at;
+	if (!old || old->follows) {
+		*ret = statchan_err(err, -ENOENT, "channel %u can't be followed: source '%s' has no such channel, or it has ended or not begun",
+				    ch->follows, src->name);
+		return NULL;
+	}
+	if (old->transport->subscribers && old->transport->subscribers(old) > 1) {
+		*ret = statchan_err(err, -EBUSY, "channel %u can't be followed: other sockets share it",
+				    ch->follows);
+		return NULL;
+	}
+	return old;
+}
+
+/* Put a channel that follows another on the emit path; it gets nothing yet */
+static int source_attach_follower(struct statchan_source *src,
+				  struct statchan_channel *ch,
+				  struct statchan_err *err)
+{
+	int cpu, ret = 0;
+
+	if (!source_followed(src, ch, &ret, err))
+		return ret;
+	for_each_possible_cpu(cpu)
+		per_cpu_ptr(ch->cpu, cpu)->stopped = true;
+	return 0;
+}
+
 /* Put a channel on the emit path. The channel holds the module of the source. */
 int statchan_source_attach(struct statchan_source *src,
 			   struct statchan_channel *ch, struct statchan_err *err)
@@ -329,6 +368,10 @@ int statchan_source_attach(struct statchan_source *src,
 	if (src->gone)
 		return statchan_err(err, -ENODEV, "source '%s' is gone",
 				    src->name);
+	if (ch->follows)
+		ret = source_attach_follower(src, ch, err);
+	if (ret)
+		return ret;
 	if (first)
 		static_branch_inc(&statchan_listening);
 	ch->attached = true;
@@ -433,41 +476,39 @@ static void source_hand_over(struct statchan_channel *from,
 }
 
 /**
- * statchan_source_continue() - attach a channel in the place of another
- * @src:	of both; its lock held
- * @old_id:	of the channel that ends
- * @ch:		that begins on each CPU with the record after the last of the other
+ * statchan_source_start() - let a channel take the place of the one it follows
+ * @src:	of both
+ * @ch:		begins on each CPU with the record after the last of the other
  * @err:	gets the sentence
  *
- * Return: 0 or negative errno; then the other channel goes on.
+ * Process context, may sleep.
+ *
+ * Return: 0 or negative errno; then nothing has changed.
  */
-int statchan_source_continue(struct statchan_source *src, u32 old_id,
-			     struct statchan_channel *ch,
-			     struct statchan_err *err)
+int statchan_source_start(struct statchan_source *src,
+			  struct statchan_channel *ch, struct statchan_err *err)
 {
-	struct statchan_channel *at, *old = NULL;
-	int cpu, ret;
+	struct statchan_channel *old;
+	int ret = 0;
 
-	lockdep_assert_held(&src->lock);
-	list_for_each_entry(at, &src->channels, node)
-		if (at->id == old_id && at->net == ch->net)
-			old = at;
-	if (!old)
-		return statchan_err(err, -ENOENT, "channel %u can't be followed: source '%s' has no such channel, or it has ended",
-				    old_id, src->name);
-	if (old->transport->subscribers && old->transport->subscribers(old) > 1)
-		return statchan_err(err, -EBUSY, "channel %u can't be followed: other sockets share it",
-				    old_id);
-	for_each_possible_cpu(cpu)
-		per_cpu_ptr(ch->cpu, cpu)->stopped = true;
-	/* not the first channel, so the source does not start anything */
-	ret = statchan_source_attach(src, ch, err);
-	if (ret)
-		return ret;
-	source_hand_over(old, ch);
-	source_remove(src, old);
-	statchan_channel_end(old);
-	return 0;
+	mutex_lock(&src->lock);
+	if (!ch->follows) {
+		ret = statchan_err(err, -EALREADY, "channel %u has begun: only one that follows another is started",
+				   ch->id);
+	} else if (!ch->attached) {
+		ret = statchan_err(err, -ENODEV, "source '%s' is gone, or its streams have ended",
+				   src->name);
+	} else {
+		old = source_followed(src, ch, &ret, err);
+		if (old) {
+			ch->follows = 0;
+			source_hand_over(old, ch);
+			source_remove(src, old);
+			statchan_channel_end(old);
+		}
+	}
+	mutex_unlock(&src->lock);
+	return ret;
 }
 
 /* 64-bit counters of other CPUs are read while they run: each is exact for

@@ -54,7 +54,7 @@ static void open_channel(uint32_t transport, uint32_t kind, const char* source,
 }
 
 static void stop(void) {
-    struct statchan_channel_stop request = {.size = sizeof request};
+    struct statchan_channel_run request = {.size = sizeof request};
     call(STATCHAN_IOC_CHANNEL_STOP, &request, "stop the channel");
 }
 

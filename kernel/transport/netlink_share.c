@@ -169,20 +169,38 @@ int statchan_nl_close(struct sock *sk, u32 id, struct statchan_err *err)
 	return ret;
 }
 
-/* From any socket: the one that has the channel is busy receiving */
-int statchan_nl_stop(const struct net *net, u32 id, struct statchan_err *err)
+static struct statchan_channel *nl_channel_of(const struct net *net, u32 id)
 {
-	struct statchan_channel *ch = NULL;
 	struct nl_sub *sub;
+
+	list_for_each_entry(sub, &nl_subs, node)
+		if (sub->ch->id == id && sub->ch->net == net)
+			return sub->ch;
+	return NULL;
+}
+
+/**
+ * statchan_nl_run() - start or stop a channel
+ * @net:	of the channel
+ * @id:		of it
+ * @start:	or stop
+ * @err:	where the sentence goes
+ *
+ * For any socket: the one that has the channel is busy receiving.
+ */
+int statchan_nl_run(const struct net *net, u32 id, bool start,
+		    struct statchan_err *err)
+{
+	struct statchan_channel *ch;
 	int ret = 0;
 
 	mutex_lock(&nl_subs_lock);
-	list_for_each_entry(sub, &nl_subs, node)
-		if (sub->ch->id == id && sub->ch->net == net)
-			ch = sub->ch;
+	ch = nl_channel_of(net, id);
 	if (!ch)
 		ret = statchan_err(err, -ENOENT, "no netlink channel %u in this network namespace",
 				   id);
+	else if (start)
+		ret = statchan_channel_start(ch, err);
 	else if (nl_count(ch) > 1)
 		ret = statchan_err(err, -EBUSY, "channel %u can't be stopped: %u sockets share it",
 				   id, nl_count(ch));

@@ -3,6 +3,8 @@
 // Live switch: a stream changes its transport while it runs; no record is lost by it, none comes
 // twice, and the ledger spans both.
 #include <poll.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "support/losses.hpp"
 #include "support/reader.hpp"
@@ -10,6 +12,29 @@
 #include "support/transport.hpp"
 
 using namespace lab;
+
+namespace {
+
+// No more than so many descriptors can be opened while this lives.
+class Descriptors {
+  public:
+    explicit Descriptors(unsigned more) {
+        const int next = ::dup(0);
+        ::close(next);
+        EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
+        auto limit = before_;
+        limit.rlim_cur = static_cast<rlim_t>(next) + more;
+        EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+    }
+    Descriptors(const Descriptors&) = delete;
+    Descriptors& operator=(const Descriptors&) = delete;
+    ~Descriptors() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before_), 0); }
+
+  private:
+    rlimit before_{};
+};
+
+}  // namespace
 
 class LiveSwitch : public OverTransport {
   protected:
@@ -136,6 +161,30 @@ TEST_P(LiveSwitch, FailsWithoutHarm) {
     ASSERT_FALSE(late.has_value());
     EXPECT_EQ(late.error(), statchan::errc::no_such_source) << late.error().message();
     ASSERT_TRUE(reader.to_the_end());
+    expect_books_close(*stream);
+}
+
+// What fails after the new channel was opened leaves the old one as it is: here relay's files,
+// which come last and find no descriptors.
+TEST_P(LiveSwitch, FailureOfTheNewChannelIsNoLoss) {
+    if (transport() == "relay") return;
+    Synth synth{"size=64 cpus=2"};
+    auto stream = client.subscribe(synth.name());
+    ASSERT_OK(stream);
+    Reader reader{*stream};
+    reader.expect_from(0);
+    synth.emit(10);
+    {
+        const Descriptors few{3};  // two devices, a folder
+        const auto switched = client.switch_transport(*stream, "relay");
+        ASSERT_FALSE(switched.has_value());
+        EXPECT_TRUE(switched.error().is(std::errc::too_many_files_open))
+            << switched.error().message();
+    }
+    EXPECT_EQ(stream->transport(), transport());
+    synth.emit(10);
+    ASSERT_TRUE(reader.records(40));
+    EXPECT_EQ(reader.received(), 40U);
     expect_books_close(*stream);
 }
 

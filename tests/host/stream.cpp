@@ -32,6 +32,7 @@ class Fake final : public StreamBackend {
     }
     [[nodiscard]] int fd() const noexcept override { return read_.get(); }
     [[nodiscard]] Result<void> stop() override { return {}; }
+    [[nodiscard]] Result<void> start() override { return {}; }
 
     void announce() { EXPECT_EQ(::write(write_.get(), "x", 1), 1); }
     void hush() {

@@ -204,6 +204,10 @@ FIELD(statchan_channel_info, subscribers, 28);
 FIELD(statchan_channel_info, want, 32);
 FIELD(statchan_channel_info, got, 80);
 
+SIZE(statchan_channel_run, 8);
+FIELD(statchan_channel_run, size, 0);
+FIELD(statchan_channel_run, reserved, 4);
+
 SIZE(statchan_read, 32);
 FIELD(statchan_read, size, 0);
 FIELD(statchan_read, flags, 4);

@@ -77,8 +77,11 @@
  * source: what it has accepted can still be read, up to the end of stream. So a
  * channel of mode overwrite is frozen: the last records before it can be read.
  * A channel that is opened to follow another one (statchan_channel_req.follows,
- * STATCHAN_A_FOLLOWS) begins on each CPU with the record after the last of that
- * one, which is stopped: no record is in both, and none is in neither.
+ * STATCHAN_A_FOLLOWS) gets nothing before STATCHAN_IOC_CHANNEL_START
+ * (STATCHAN_CMD_CHANNEL_START). With that it begins on each CPU with the record
+ * after the last of the other one, which is stopped: no record is in both, and none
+ * is in neither. Until then it can be mapped, its files opened and its group
+ * joined; what fails by then leaves the other one as it is.
  *
  * COMPATIBILITY
  *
@@ -597,8 +600,8 @@ struct statchan_channel_info {
 
 #define STATCHAN_CHAN_EOS	0x1U	/* the source is gone, or the channel stopped */
 
-/* See STOP above. A channel that has ended stays as it is. */
-struct statchan_channel_stop {
+/* START, STOP: see above. A channel that has ended stays as it is. */
+struct statchan_channel_run {
 	__u32 size;
 	__u32 reserved;
 };
@@ -658,7 +661,8 @@ struct statchan_error {
 #define STATCHAN_IOC_READ	_IOWR(STATCHAN_IOC_MAGIC, 13, struct statchan_read)
 #define STATCHAN_IOC_LEDGER	_IOWR(STATCHAN_IOC_MAGIC, 14, struct statchan_ledger_req)
 #define STATCHAN_IOC_RELAY_STATE _IOWR(STATCHAN_IOC_MAGIC, 15, struct statchan_relay_state)
-#define STATCHAN_IOC_CHANNEL_STOP _IOWR(STATCHAN_IOC_MAGIC, 16, struct statchan_channel_stop)
+#define STATCHAN_IOC_CHANNEL_STOP _IOWR(STATCHAN_IOC_MAGIC, 16, struct statchan_channel_run)
+#define STATCHAN_IOC_CHANNEL_START _IOWR(STATCHAN_IOC_MAGIC, 17, struct statchan_channel_run)
 
 /* ---- generic netlink ---- */
 
@@ -699,6 +703,7 @@ enum statchan_cmd {
 					 * is one
 					 */
 	STATCHAN_CMD_CHANNEL_STOP,	/* do: CHANNEL, one that a single socket has */
+	STATCHAN_CMD_CHANNEL_START,	/* do: CHANNEL, one that follows another */
 	__STATCHAN_CMD_MAX,
 };
 

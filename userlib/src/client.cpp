@@ -102,17 +102,11 @@ Result<void> Client::Impl::require(const ChannelConfig& config, Task task) const
 Result<std::unique_ptr<detail::StreamBackend>> Client::Impl::subscribe(const SourceRef& source,
                                                                        const ChannelConfig& config,
                                                                        std::uint32_t follows) {
-    // Only a channel that asked for a rate may take less than all of its source's records.
-    if (config.rate == 0) return transport->subscribe(source, config, follows);
-    // The channel that it follows holds the source's rate; and once that one has ended, nothing
-    // must fail any more. A first channel sets the rate itself.
-    Result<std::uint32_t> rate{0};
-    if (follows != 0) rate = rate_of(source);
-    if (!rate) return pass_on(std::move(rate.error()));
     auto stream = transport->subscribe(source, config, follows);
-    if (!stream) return stream;
-    if (follows == 0) rate = rate_of(source);
-    if (!rate) return pass_on(std::move(rate.error()));
+    // Only a channel that asked for a rate may take less than all of its source's records.
+    if (!stream || config.rate == 0) return stream;
+    const auto rate = rate_of(source);
+    if (!rate) return pass_on(rate.error());
     (*stream)->set_step((*stream)->identity().effective.rate / std::max(*rate, 1U));
     return stream;
 }
@@ -258,7 +252,7 @@ Result<void> Client::switch_transport(Stream& stream, std::string_view name) {
         return impl.subscribe(ref, config, stream.channel());
     });
     if (!leg) return pass_on(std::move(leg.error()));
-    if (auto added = stream.run_->append(std::move(*leg)); !added) return added;
+    if (auto begun = stream.run_->append(std::move(*leg)); !begun) return begun;
     impl_ = std::move(other->impl_);
     return {};
 }

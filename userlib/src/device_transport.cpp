@@ -52,8 +52,18 @@ DeviceStream::DeviceStream(std::string_view transport, const SourceRef& source,
       answer_{channel.answer} {}
 
 Result<void> DeviceStream::stop() {
-    statchan_channel_stop stop{};
-    return device_.call(STATCHAN_IOC_CHANNEL_STOP, stop, task("stop the stream of"));
+    statchan_channel_run run{};
+    return device_.call(STATCHAN_IOC_CHANNEL_STOP, run, task("stop the stream of"));
+}
+
+Result<void> DeviceStream::start() {
+    const auto start_task = task("switch the transport of");
+    statchan_channel_run run{};
+    if (const int err = device_.try_call(STATCHAN_IOC_CHANNEL_START, run); err == ENODEV)
+        return source_failed(device_, err, start_task);
+    else if (err != 0)
+        return device_.failed(err, start_task);
+    return {};
 }
 
 Result<Ledger> DeviceStream::kernel_ledger() {

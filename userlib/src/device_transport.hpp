@@ -51,6 +51,7 @@ class DeviceStream : public StreamBackend {
                  DeviceChannel channel);
     [[nodiscard]] int fd() const noexcept override { return device_.fd(); }
     [[nodiscard]] Result<void> stop() override;
+    [[nodiscard]] Result<void> start() override;
 
   protected:
     [[nodiscard]] Result<Ledger> kernel_ledger() override;

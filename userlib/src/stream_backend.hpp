@@ -51,6 +51,9 @@ class StreamBackend {
     /// As Stream::stop().
     [[nodiscard]] virtual Result<void> stop() = 0;
 
+    /// Of a channel that follows another: takes its place.
+    [[nodiscard]] virtual Result<void> start() = 0;
+
     /// As Stream::fd().
     [[nodiscard]] virtual int fd() const noexcept = 0;
 

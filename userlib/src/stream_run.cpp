@@ -55,6 +55,10 @@ Result<void> StreamRun::append(std::unique_ptr<StreamBackend> leg) {
         if (auto watched = watch(legs_.front()->fd()); !watched) return watched;
     }
     if (auto watched = watch(leg->fd()); !watched) return watched;
+    if (auto started = leg->start(); !started) {
+        forget(leg->fd());
+        return started;
+    }
     legs_.push_back(std::move(leg));
     return {};
 }
@@ -64,5 +68,7 @@ Result<void> StreamRun::watch(int fd) {
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0) return {};
     return fail_errno(errno, {"watch two transports of", identity().source});
 }
+
+void StreamRun::forget(int fd) noexcept { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
 }  // namespace statchan::detail

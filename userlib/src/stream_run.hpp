@@ -29,12 +29,14 @@ class StreamRun {
         return legs_.back()->identity();
     }
 
-    /// @p leg was opened to follow the last one.
+    /// @p leg was opened to follow the last one; now it takes its place. If that fails, nothing has
+    /// changed.
     [[nodiscard]] Result<void> append(std::unique_ptr<StreamBackend> leg);
 
   private:
     [[nodiscard]] Result<void> retire();
     [[nodiscard]] Result<void> watch(int fd);
+    void forget(int fd) noexcept;
 
     std::deque<std::unique_ptr<StreamBackend>> legs_;  // the first is being read
     Ledger past_;                                      // of those that have been read to their end

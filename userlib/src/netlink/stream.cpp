@@ -238,13 +238,13 @@ Result<void> NetlinkStream::finish_cpu(const LedgerEntry& entry) {
                           LostReason::unreported, first);
 }
 
-Result<void> NetlinkStream::stop() {
-    const auto stop_task = task("stop the stream of");
-    auto request = asking_.request(STATCHAN_CMD_CHANNEL_STOP);
+// Start or stop: by the other socket, as ours is busy receiving.
+Result<void> NetlinkStream::run(std::uint8_t cmd, std::string_view verb) {
+    auto request = asking_.request(cmd);
     request.put_u32(STATCHAN_A_CHANNEL, identity_.channel);
-    auto done = asking_.exchange(std::move(request), stop_task,
+    auto done = asking_.exchange(std::move(request), task(verb),
                                  [](const Message&) -> Result<void> { return {}; });
-    if (!done) return pass_on(std::move(done.error()));
+    if (!done) return source_failed(std::move(done.error()));
     return {};
 }
 

@@ -34,7 +34,12 @@ class NetlinkStream final : public StreamBackend, private Receiver {
     NetlinkStream(StreamIdentity identity, Link link, Link asking, Positions positions);
 
     [[nodiscard]] int fd() const noexcept override { return link_.socket().fd(); }
-    [[nodiscard]] Result<void> stop() override;
+    [[nodiscard]] Result<void> stop() override {
+        return run(STATCHAN_CMD_CHANNEL_STOP, "stop the stream of");
+    }
+    [[nodiscard]] Result<void> start() override {
+        return run(STATCHAN_CMD_CHANNEL_START, "switch the transport of");
+    }
 
   protected:
     [[nodiscard]] Result<Flow> collect() override;
@@ -51,6 +56,7 @@ class NetlinkStream final : public StreamBackend, private Receiver {
     [[nodiscard]] Result<void> finish_cpu(const LedgerEntry& entry);
     [[nodiscard]] Result<void> look_for_end();
     [[nodiscard]] Result<NetlinkLedger> ask_ledger();
+    [[nodiscard]] Result<void> run(std::uint8_t cmd, std::string_view verb);
 
     Link link_;
     Link asking_;  // for the ledger, in the same network namespace
