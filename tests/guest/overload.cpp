@@ -34,11 +34,6 @@ std::uint64_t available_kib() {
     return kib;
 }
 
-double median(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    return values.at(values.size() / 2);
-}
-
 }  // namespace
 
 class Overload : public OverTransport {};
@@ -166,17 +161,18 @@ TEST_P(Overload, MemoryIsBounded) {
 }
 
 // Nobody reads, or somebody reads all the time: the producer's cost with the first is at most 1.2
-// times that with the second. (It is less: what is lost need not be copied.)
+// times that with the second. (It is less: what is lost need not be copied.) The smallest of several
+// is what it costs; the rest is what else the machine does.
 TEST_P(Overload, ProducerDoesNotNotice) {
     Synth synth{"size=64 context=softirq"};
     const auto cost = [&] {
         const auto start = Clock::now();
-        synth.emit(20'000);
+        synth.emit(10'000);
         return std::chrono::duration<double>(Clock::now() - start).count();
     };
     std::vector<double> live;
     std::vector<double> stopped;
-    for (int round = 0; round < 5; ++round) {
+    for (int round = 0; round < 9; ++round) {
         auto stream = client.subscribe(synth.name(), {.buffer_size = 65536});
         ASSERT_OK(stream);
         std::atomic<bool> enough = false;
@@ -188,7 +184,8 @@ TEST_P(Overload, ProducerDoesNotNotice) {
         consumer.join();
         stopped.push_back(cost());
     }
-    const auto ratio = median(stopped) / median(live);
+    const auto ratio = *std::min_element(stopped.begin(), stopped.end()) /
+                       *std::min_element(live.begin(), live.end());
     RecordProperty("producer_cost_stopped_to_live", std::to_string(ratio));
     std::printf("%s: producer's cost with a stopped consumer is %.2f times that with a live one\n",
                 transport().c_str(), ratio);

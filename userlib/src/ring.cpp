@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <cstring>
 #include <statchan/record.hpp>
@@ -68,7 +67,7 @@ Result<Ring::Copied> Ring::copy(std::span<std::byte> to, Task task) {
     // More than the ring holds: it was overwritten since, and the look below shows what is left.
     const auto bytes = std::min({there, size_, std::uint64_t{to.size()}});
     std::memcpy(to.data(), data_ + (at & (size_ - 1)), bytes);
-    std::atomic_thread_fence(std::memory_order_acquire);
+    read_barrier();
     drained_ = there == 0;
     // What was overwritten while it was copied is thrown away.
     const auto meanwhile = catch_up(task);
