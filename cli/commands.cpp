@@ -54,6 +54,14 @@ constexpr std::array table{
             "statctl ledger 3      what became of the records of channel 3\n"
             "statctl ledger 3 --per-cpu",
             set_up_ledger},
+    Command{"compare", "measure every transport side by side, with proof",
+            "statctl compare --quick\n"
+            "statctl compare --workload samples --transports mmap,netlink --out results",
+            set_up_compare},
+    Command{"report", "show results of compare again, of several runs side by side",
+            "statctl report results\n"
+            "statctl report before/results.pb after/results.pb",
+            set_up_report},
 };
 
 }  // namespace
