@@ -238,8 +238,8 @@ static int calibrate_check(const struct statchan_calibrate *req,
 				    req->bytes, req->step,
 				    step->max_bytes ? "1 to " : "", step->max_bytes);
 	if (step->buf != !!req->buf)
-		return statchan_err(err, -EINVAL, "step %u %s a buffer", req->step,
-				    step->buf ? "needs" : "takes no");
+		return statchan_err(err, -EINVAL, "step %u %s buffer", req->step,
+				    step->buf ? "needs a" : "takes no");
 	return 0;
 }
 
