@@ -167,7 +167,7 @@ char* chain(const std::vector<char*>& places) {
 
 double ns_per_step(char* at, std::uint64_t steps) {
     const Stopwatch watch;
-    for (std::uint64_t i = 0; i < steps; ++i) std::memcpy(&at, at, sizeof at);
+    for (std::uint64_t i = 0; i < steps; ++i) std::memcpy(&at, at, sizeof(char*));
     use(at);
     return watch.ns() / static_cast<double>(steps);
 }
