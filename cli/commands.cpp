@@ -54,6 +54,11 @@ constexpr std::array table{
             "statctl ledger 3      what became of the records of channel 3\n"
             "statctl ledger 3 --per-cpu",
             set_up_ledger},
+    Command{"calibrate", "measure what the crossings of this machine cost, one by one",
+            "statctl calibrate\n"
+            "statctl calibrate --user-only --quick     neither the module nor root is needed\n"
+            "statctl -j calibrate | jq '.primitives[] | {name, bytes, unit, value}'",
+            set_up_calibrate},
     Command{"compare", "measure every transport side by side, with proof",
             "statctl compare --quick\n"
             "statctl compare --workload samples --transports mmap,netlink --out results",
