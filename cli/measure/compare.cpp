@@ -12,6 +12,7 @@
 
 #include "measure/environment.hpp"
 #include "measure/points.hpp"
+#include "measure/primitives.hpp"
 #include "measure/spread.hpp"
 #include "measure/worker.hpp"
 
@@ -392,6 +393,10 @@ statchan::Result<statchan::results::Results> compare(const CompareOptions& optio
                             .count());
     *results.mutable_environment() = environment();
     const auto start = Clock::now();
+    // What a cost is made of belongs beside it; who asks for a part of the experiment knows.
+    if (options.workloads.empty())
+        for (auto& primitive : calibrate({.user_only = false, .quick = options.quick}))
+            *results.add_primitives() = std::move(primitive);
     Experiment experiment{Planner{options}.make(), std::move(*transports), progress, stop};
     const auto complete = experiment.run();
     if (!complete) return tl::unexpected(complete.error());

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "measure/points.hpp"
+#include "measure/primitives_text.hpp"
 #include "measure/spread.hpp"
 #include "table.hpp"
 #include "units.hpp"
@@ -203,6 +204,11 @@ void print_report(Out& out, const Results& results) {
     out.print("{:.0f} s; medians{}{}\n\n", results.seconds(),
               out.colour() ? ", the best marked" : ", the best of a column has a *",
               results.complete() ? "" : "; ended early");
+    if (results.primitives_size() != 0) {
+        out.write("primitives: what the crossings of this boot cost\n");
+        print_primitives(out, results);
+        out.write("\n");
+    }
     for (const auto& section : sections()) {
         const auto groups = by_load(results, section.workload);
         if (groups.empty()) continue;

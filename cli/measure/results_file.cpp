@@ -35,6 +35,8 @@ std::string to_json(const statchan::results::Results& results) {
     google::protobuf::util::JsonPrintOptions options;
     options.add_whitespace = true;
     options.preserve_proto_field_names = true;
+    // so that a program need not know which fields may be missing
+    options.always_print_primitive_fields = true;
     std::string text;
     if (!google::protobuf::util::MessageToJsonString(results, &text, options).ok()) return {};
     return text;
