@@ -65,9 +65,11 @@ Result<void> run_compare(Context& context, CompareCommand& command) {
     auto results = measure::compare(command.options, show_progress, stop_requested);
     if (::isatty(2) == 1) fmt::print(stderr, "\r\033[K");
     if (!results) return failure(results);
-    if (!command.folder.empty()) {
-        if (auto written = measure::write_results(*results, command.folder); !written)
-            return written;
+    // What was asked for in part is no basis for advice.
+    const bool whole = command.options.workloads.empty() && command.options.transports.empty();
+    if (!command.folder.empty() || whole) {
+        const auto folder = command.folder.empty() ? measure::default_folder() : command.folder;
+        if (auto written = measure::write_results(*results, folder); !written) return written;
     }
     if (context.json)
         context.out.write(measure::to_json(*results));
@@ -90,7 +92,8 @@ void set_up_compare(CommandLine& line) {
     line.option("--sizes", command->sizes, "A,B", "bytes of a snapshot's counters, or of a record");
     line.option("--rates", command->rates, "A,B", "records per second, for latency");
     line.number("--repeat", command->repeat, "measure each point so many times (5; 3 if quick)");
-    line.option("--out", command->folder, "DIR", "write results.pb and results.json there");
+    line.option("--out", command->folder, "DIR",
+                "write results.pb and results.json there (a whole one: where advise looks)");
     line.run([command](Context& context) { return run_compare(context, *command); });
 }
 

@@ -27,6 +27,7 @@ struct Command {
 /// help, which it has printed. Throws UsageError.
 [[nodiscard]] bool parse_command_line(int argc, char** argv, Context& context);
 
+void set_up_advise(CommandLine& line);
 void set_up_calibrate(CommandLine& line);
 void set_up_compare(CommandLine& line);
 void set_up_get(CommandLine& line);

@@ -63,6 +63,10 @@ constexpr std::array table{
             "statctl compare --quick\n"
             "statctl compare --workload samples --transports mmap,netlink --out results",
             set_up_compare},
+    Command{"advise", "say which transport to use, from what was measured here",
+            "statctl advise --snapshot 1M --every 100ms --readers 3\n"
+            "statctl advise --samples 20000 --size 128 --latency 20ms --no-loss",
+            set_up_advise},
     Command{"report", "show results of compare again, of several runs side by side",
             "statctl report results\n"
             "statctl report before/results.pb after/results.pb",

@@ -5,6 +5,7 @@
 #include <google/protobuf/util/json_util.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -30,6 +31,15 @@ statchan::Result<void> write_file(const std::filesystem::path& path, const std::
 }
 
 }  // namespace
+
+std::string default_folder() {
+    const char* state = std::getenv("XDG_STATE_HOME");
+    const char* home = std::getenv("HOME");
+    const std::string base = state != nullptr && *state != 0
+                                 ? state
+                                 : std::string{home != nullptr ? home : "/tmp"} + "/.local/state";
+    return base + "/statchan/compare";
+}
 
 std::string to_json(const statchan::results::Results& results) {
     google::protobuf::util::JsonPrintOptions options;

@@ -14,6 +14,9 @@ namespace statctl::measure {
 [[nodiscard]] statchan::Result<void> write_results(const statchan::results::Results& results,
                                                    const std::string& folder);
 
+/// Where compare leaves its results if it is not told: in $XDG_STATE_HOME, else ~/.local/state.
+[[nodiscard]] std::string default_folder();
+
 /// Reads a results.pb, or the one in a folder.
 [[nodiscard]] statchan::Result<statchan::results::Results> read_results(const std::string& path);
 

@@ -3,7 +3,9 @@
 
 #include <cmath>
 
+#include "measure/advise.hpp"
 #include "measure/histogram.hpp"
+#include "measure/points.hpp"
 #include "measure/spread.hpp"
 
 namespace {
@@ -68,6 +70,94 @@ TEST(Histogram, GoesThroughAMessageAndAdds) {
     EXPECT_EQ(again.quantile(0.5), h.quantile(0.5));
     again.add(h);
     EXPECT_EQ(again.total(), 10U);
+}
+
+// ---- advice
+
+// Time of a snapshot: so many ns per byte.
+statchan::results::Results measured() {
+    statchan::results::Results results;
+    const auto snapshot = [&](const char* transport, std::uint64_t bytes, double ns) {
+        auto& point = *results.add_points();
+        point.set_workload("snapshot");
+        point.set_transport(transport);
+        point.mutable_load()->set_bytes(bytes);
+        add_metric(point, "time.p50", "ns", ns);
+    };
+    snapshot("ioctl", 4096, 4096);
+    snapshot("ioctl", 1 << 20, 1 << 20);
+    snapshot("mmap", 4096, 2048);
+    snapshot("mmap", 1 << 20, 1 << 19);
+    const auto samples = [&](const char* transport, double delivered, double cost, double p99) {
+        auto& point = *results.add_points();
+        point.set_workload("samples");
+        point.set_transport(transport);
+        point.mutable_load()->set_bytes(128);
+        point.mutable_load()->set_cpus(1);
+        point.mutable_load()->set_policy("batch64");
+        add_metric(point, "delivered", "1/s", delivered);
+        add_metric(point, "producer", "ns/record", cost);
+        add_metric(point, "consumer", "ns/record", cost);
+        add_metric(point, "memory", "B", 1 << 20);
+        auto& late = *results.add_points();
+        late.set_workload("latency");
+        late.set_transport(transport);
+        late.mutable_load()->set_rate(1000);
+        add_metric(late, "latency.p99", "ns", p99);
+    };
+    samples("netlink", 1e5, 2000, 1e6);
+    samples("relay", 1e6, 500, 3e6);
+    samples("mmap", 2e6, 200, 1e6);
+    return results;
+}
+
+TEST(Advise, InterpolatesBetweenSizes) {
+    const auto verdicts =
+        advise(measured(), {.snapshot_bytes = 65536, .every_ns = 1e6, .readers = 2});
+    ASSERT_EQ(verdicts.size(), 4U);
+    EXPECT_EQ(verdicts[0].transport, "mmap");
+    EXPECT_NEAR(verdicts[0].time_ns, 32768, 1);
+    EXPECT_NEAR(verdicts[0].cpu_share, 2 * 32768 / 1e6, 1e-6);
+    EXPECT_EQ(verdicts[1].transport, "ioctl");
+    EXPECT_FALSE(verdicts[2].excluded.empty()) << "netlink has no snapshots here";
+}
+
+TEST(Advise, ExcludesWhatCanNotAndSaysWhy) {
+    const auto excluded = [](const Need& need, const std::string& transport) {
+        for (const auto& verdict : advise(measured(), need))
+            if (verdict.transport == transport) return verdict.excluded;
+        return std::string{"?"};
+    };
+    const Need base{.rate = 1000, .record_bytes = 128};
+    EXPECT_EQ(excluded(base, "relay"), "");
+    auto need = base;
+    need.no_root = true;
+    EXPECT_NE(excluded(need, "relay").find("root"), std::string::npos);
+    need = base;
+    need.rate = 200'000;
+    need.no_loss = true;
+    EXPECT_NE(excluded(need, "netlink").find("at most"), std::string::npos);
+    EXPECT_EQ(excluded(need, "mmap"), "");
+    need = base;
+    need.latency_ns = 2e6;
+    EXPECT_NE(excluded(need, "relay").find("1 record in 100"), std::string::npos);
+    need = base;
+    need.memory = 4096;
+    EXPECT_NE(excluded(need, "mmap").find("buffers"), std::string::npos);
+    need = {.snapshot_bytes = 1 << 20, .every_ns = 1000};
+    EXPECT_NE(excluded(need, "ioctl").find("longer"), std::string::npos);
+}
+
+TEST(Advise, MulticastIsWrittenOnce) {
+    for (const auto& verdict :
+         advise(measured(), {.rate = 1000, .record_bytes = 128, .readers = 4})) {
+        if (verdict.transport == "netlink") {
+            EXPECT_NEAR(verdict.cpu_share, 1000 * (2000 + 4 * 2000) / 1e9, 1e-9);
+        }
+        if (verdict.transport == "mmap") {
+            EXPECT_NEAR(verdict.cpu_share, 1000 * (4 * 200 + 4 * 200) / 1e9, 1e-9);
+        }
+    }
 }
 
 }  // namespace

@@ -45,6 +45,18 @@ test_results_are_shown_again_and_side_by_side() {
 	wants 0 statctl -j report "$scratch/a" && jq -e .points "$scratch/out" >/dev/null
 }
 
+test_advice_comes_from_what_was_measured() {
+	export XDG_STATE_HOME=$scratch/state
+	wants 1 statctl advise --snapshot 1M --every 100ms && one_line && says err 'statctl compare --quick' || return
+	wants 0 statctl compare --quick --repeat 1 || return
+	wants 0 statctl advise --snapshot 1M --every 100ms --readers 3 && says out 'Use ' ioctl netlink mmap || return
+	wants 0 statctl -j advise --samples 1000 --size 128 --no-root || return
+	[[ $(jq -r '.[] | select(.can | not) | .transport' "$scratch/out" | head -n 1) = relay ]] ||
+		fail "$(<"$scratch/out")" || return
+	wants 2 statctl advise --snapshot 1M && says err '--every' || return
+	wants 1 statctl advise --samples 900000000 --size 128 --no-loss && says err 'no transport can'
+}
+
 test_control_c_keeps_what_was_measured() {
 	local status
 	statctl compare --out "$scratch/part" --workload snapshot --sizes 4K </dev/null >"$scratch/out" 2>"$scratch/err" &
