@@ -22,6 +22,7 @@ struct Pace {
 constexpr Pace quick{2e6, 9};
 constexpr Pace thorough{10e6, 21};
 
+constexpr std::size_t fewest_repetitions = 5;
 constexpr std::uint64_t most_times = 1U << 28U;
 
 // How often it must be done for one repetition. Growing to it warms caches and page tables up, too.
@@ -37,15 +38,22 @@ tl::expected<std::uint64_t, std::string> times_for(const Batch& batch, double ns
     }
 }
 
+// A wakeup may be a hundred times slower once the machine is busy with something else. So that this
+// does not add up to minutes, the loops then become shorter, and at last fewer.
 tl::expected<statchan::results::Spread, std::string> measured(const Batch& batch,
                                                               const Pace& pace) {
-    const auto times = times_for(batch, pace.ns);
+    auto times = times_for(batch, pace.ns);
     if (!times) return tl::unexpected(times.error());
+    const auto most_ns = 8 * pace.ns * pace.repetitions;
+    const Stopwatch all;
     std::vector<double> costs;
-    for (unsigned i = 0; i < pace.repetitions; ++i) {
+    while (costs.size() < pace.repetitions &&
+           (costs.size() < fewest_repetitions || all.ns() < most_ns)) {
+        const Stopwatch watch;
         const auto cost = batch(*times);
         if (!cost) return tl::unexpected(cost.error());
         costs.push_back(*cost);
+        if (watch.ns() > 4 * pace.ns) times = *times / 4 + 1;
     }
     return spread_of(costs);
 }
