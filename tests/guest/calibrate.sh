@@ -26,7 +26,7 @@ test_root_gets_all() {
 	wants 0 statctl -j calibrate --quick || return
 	[[ ! -s $scratch/err ]] || fail "$(<"$scratch/err")" || return
 	measured true && holds '.primitives | length == 25' && holds '.environment.abi > 0' || return
-	holds ".seconds < 10" && holds "[.primitives[] | select($kernel)] | length == 10"
+	holds "[.primitives[] | select($kernel)] | length == 10"
 }
 
 test_as_a_table() {
