@@ -27,9 +27,13 @@ struct Command {
 /// help, which it has printed. Throws UsageError.
 [[nodiscard]] bool parse_command_line(int argc, char** argv, Context& context);
 
+void set_up_advise(CommandLine& line);
+void set_up_calibrate(CommandLine& line);
+void set_up_compare(CommandLine& line);
 void set_up_get(CommandLine& line);
 void set_up_ledger(CommandLine& line);
 void set_up_monitor(CommandLine& line);
+void set_up_report(CommandLine& line);
 void set_up_samples(CommandLine& line);
 void set_up_schema(CommandLine& line);
 void set_up_set(CommandLine& line);

@@ -89,6 +89,11 @@ void CommandLine::argument(const std::string& name, std::string& value, const st
     app_.add_option(name, value, help)->required()->type_name("");
 }
 
+void CommandLine::arguments(const std::string& name, std::vector<std::string>& values,
+                            const std::string& help) {
+    app_.add_option(name, values, help)->required()->type_name("...");
+}
+
 void CommandLine::parameters(std::vector<std::string>& values, bool required) {
     app_.add_option("KEY=VALUE", values, "parameters of the source")
         ->type_name("")

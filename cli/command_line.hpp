@@ -36,6 +36,9 @@ class CommandLine {
 
     /// A word that must be there.
     void argument(const std::string& name, std::string& value, const std::string& help);
+    /// One or more words.
+    void arguments(const std::string& name, std::vector<std::string>& values,
+                   const std::string& help);
     /// One that may be missing.
     template <class T>
     void optional_argument(const std::string& name, T& value, Parsed<T> (*parse)(std::string_view),

@@ -54,6 +54,23 @@ constexpr std::array table{
             "statctl ledger 3      what became of the records of channel 3\n"
             "statctl ledger 3 --per-cpu",
             set_up_ledger},
+    Command{"calibrate", "measure what the crossings of this machine cost, one by one",
+            "statctl calibrate\n"
+            "statctl calibrate --user-only --quick     neither the module nor root is needed\n"
+            "statctl -j calibrate | jq '.primitives[] | {name, bytes, unit, value}'",
+            set_up_calibrate},
+    Command{"compare", "measure every transport side by side, with proof",
+            "statctl compare --quick\n"
+            "statctl compare --workload samples --transports mmap,netlink --out results",
+            set_up_compare},
+    Command{"advise", "say which transport to use, from what was measured here",
+            "statctl advise --snapshot 1M --every 100ms --readers 3\n"
+            "statctl advise --samples 20000 --size 128 --latency 20ms --no-loss",
+            set_up_advise},
+    Command{"report", "show results of compare again, of several runs side by side",
+            "statctl report results\n"
+            "statctl report before/results.pb after/results.pb",
+            set_up_report},
 };
 
 }  // namespace

@@ -414,6 +414,12 @@ static int dev_ledger(struct statchan_file *f, void *arg,
 	return 0;
 }
 
+static int dev_calibrate(struct statchan_file *f, void *arg,
+			 struct statchan_err *err)
+{
+	return statchan_calibrate(arg, err);
+}
+
 /* ---- dispatch ---- */
 
 /* By number: a structure that grows changes its ioctl's size, not its meaning */
@@ -474,6 +480,9 @@ static const struct {
 	},
 	[_IOC_NR(STATCHAN_IOC_CHANNEL_START)] = {
 		dev_channel_start, sizeof(struct statchan_channel_run)
+	},
+	[_IOC_NR(STATCHAN_IOC_CALIBRATE)] = {
+		dev_calibrate, sizeof(struct statchan_calibrate)
 	},
 };
 
@@ -559,6 +568,8 @@ static int dev_mmap(struct file *file, struct vm_area_struct *vma)
 	struct statchan_file *f = file->private_data;
 	struct statchan_channel *ch = file_channel(f);
 
+	if (vma->vm_pgoff == STATCHAN_MMAP_CALIBRATE >> PAGE_SHIFT)
+		return statchan_calibrate_mmap(vma);
 	if (!ch || !ch->transport->mmap)
 		return -ENODEV;
 	return ch->transport->mmap(ch, vma);

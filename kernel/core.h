@@ -355,6 +355,11 @@ int statchan_ctl_source_set(struct net *net, const char *name,
 int statchan_ctl_source_info(struct statchan_source *src,
 			     struct statchan_source_info *info);
 
+/* ---- what a crossing costs: calibrate.c ---- */
+
+int statchan_calibrate(struct statchan_calibrate *req, struct statchan_err *err);
+int statchan_calibrate_mmap(struct vm_area_struct *vma);
+
 /* ---- front ends and events: chardev.c, genl.c, event.c ---- */
 
 int statchan_chardev_init(void);

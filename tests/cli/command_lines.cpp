@@ -37,6 +37,8 @@ const std::vector<Line> lines{
     {2, {"source", "add"}, {"KIND", "required", "statctl source add --help"}},
     {2, {"source", "add", "synth"}, {"NAME", "required"}},
     {2, {"source", "del"}, {"NAME", "required", "statctl source del --help"}},
+    {2, {"calibrate", "--frobnicate"}, {"--frobnicate", "statctl calibrate --help"}},
+    {2, {"calibrate", "sw0"}, {"sw0", "statctl calibrate --help"}},
     // Transports.
     {2, {"-t", "pigeon", "get", "eth0"}, {"'pigeon'", "mmap", "netlink"}},
     {2, {"get", "eth0", "-t", "pigeon"}, {"'pigeon'", "mmap", "netlink"}},

@@ -233,6 +233,16 @@ FIELD(statchan_relay_state, subbufs, 36);
 FIELD(statchan_relay_state, flags, 40);
 FIELD(statchan_relay_state, filled, 44);
 
+SIZE(statchan_calibrate, 48);
+FIELD(statchan_calibrate, size, 0);
+FIELD(statchan_calibrate, step, 4);
+FIELD(statchan_calibrate, flags, 8);
+FIELD(statchan_calibrate, reserved, 12);
+FIELD(statchan_calibrate, iterations, 16);
+FIELD(statchan_calibrate, bytes, 24);
+FIELD(statchan_calibrate, buf, 32);
+FIELD(statchan_calibrate, ns, 40);
+
 SIZE(statchan_error, 204);
 FIELD(statchan_error, size, 0);
 FIELD(statchan_error, text, 4);

@@ -102,7 +102,7 @@
  *
  * Opening the device needs the rights of its file mode. Samples, source_add,
  * _del and _set need CAP_NET_ADMIN in the user namespace that owns the network
- * namespace, on every transport.
+ * namespace, on every transport. Calibrating needs CAP_SYS_ADMIN.
  */
 #ifndef _UAPI_LINUX_STATCHAN_H
 #define _UAPI_LINUX_STATCHAN_H
@@ -393,6 +393,7 @@ struct statchan_ledger {
 #define STATCHAN_MMAP_RING	0ULL
 #define STATCHAN_MMAP_SNAPSHOT	(1ULL << 40)
 #define STATCHAN_MMAP_LIVE	(1ULL << 41)
+#define STATCHAN_MMAP_CALIBRATE	(1ULL << 42)	/* see struct statchan_calibrate */
 
 #define STATCHAN_RING_EOS	0x1U	/* source gone or stopped: nothing follows head */
 
@@ -638,6 +639,42 @@ struct statchan_relay_state {
 
 #define STATCHAN_RELAY_FLUSH	0x100U	/* complete a begun sub-buffer first */
 
+/* What STATCHAN_IOC_CALIBRATE measures */
+enum statchan_calibration {
+	STATCHAN_CAL_CLOCK = 1,	/* ktime_get_ns() */
+	STATCHAN_CAL_VFS = 2,	/* kernel_read() of 0 bytes, an empty tmpfs file */
+	STATCHAN_CAL_FOP = 3,	/* the same by the file's read_iter() */
+	STATCHAN_CAL_COPY = 4,	/* copy_to_user() of @bytes from vmalloc() memory */
+	STATCHAN_CAL_REMAP = 5,	/* a page put into a mapping, and zapped */
+	STATCHAN_CAL_SKB = 6,	/* alloc_skb() of @bytes, consume_skb() */
+};
+
+/**
+ * struct statchan_calibrate - time a step of the kernel's own; CAP_SYS_ADMIN
+ * @step:	enum statchan_calibration
+ * @flags:	0
+ * @iterations:	in: how often, at most STATCHAN_CAL_ITERATIONS; out: how often it
+ *		was done, less if that would have taken longer than some 50 ms
+ * @bytes:	COPY: 1 to 16 MiB. SKB: 1 to 32 KiB. REMAP: whole pages, 1 MiB at
+ *		most; an iteration is a page. Else 0
+ * @buf:	COPY: where to. REMAP: a shared, read-only mapping of at least @bytes
+ *		of the device at offset STATCHAN_MMAP_CALIBRATE, which needs no
+ *		channel; its pages are there only during the call. Else 0
+ * @ns:		out: that all of it took
+ */
+struct statchan_calibrate {
+	__u32 size;
+	__u32 step;
+	__u32 flags;
+	__u32 reserved;
+	__u64 iterations;
+	__u64 bytes;
+	__aligned_u64 buf;
+	__u64 ns;
+};
+
+#define STATCHAN_CAL_ITERATIONS	(1ULL << 30)
+
 /* The sentence about this descriptor's last failed ioctl. */
 struct statchan_error {
 	__u32 size;
@@ -663,6 +700,7 @@ struct statchan_error {
 #define STATCHAN_IOC_RELAY_STATE _IOWR(STATCHAN_IOC_MAGIC, 15, struct statchan_relay_state)
 #define STATCHAN_IOC_CHANNEL_STOP _IOWR(STATCHAN_IOC_MAGIC, 16, struct statchan_channel_run)
 #define STATCHAN_IOC_CHANNEL_START _IOWR(STATCHAN_IOC_MAGIC, 17, struct statchan_channel_run)
+#define STATCHAN_IOC_CALIBRATE	_IOWR(STATCHAN_IOC_MAGIC, 18, struct statchan_calibrate)
 
 /* ---- generic netlink ---- */
 

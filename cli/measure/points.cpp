@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#include "measure/points.hpp"
+
+#include <array>
+
+#include "measure/spread.hpp"
+
+namespace statctl::measure {
+
+void add_metric(statchan::results::Point& point, std::string_view name, std::string_view unit,
+                double value) {
+    auto& metric = *point.add_metrics();
+    metric.set_name(std::string{name});
+    metric.set_unit(std::string{unit});
+    *metric.mutable_value() = spread_of(std::array{value});
+}
+
+const statchan::results::Metric* find_metric(const statchan::results::Point& point,
+                                             std::string_view name) {
+    for (const auto& metric : point.metrics())
+        if (metric.name() == name) return &metric;
+    return nullptr;
+}
+
+}  // namespace statctl::measure

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+//
+// One transport under one load, measured once. Each of these is one file, point_NAME.cpp, and runs
+// in a process of its own.
+#pragma once
+
+#include <results.pb.h>
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+namespace statctl::measure {
+
+/// What to measure: of label the workload, the transport and the load count.
+struct Job {
+    statchan::results::Point label{};
+    std::string source{};  ///< a synth that nobody else uses
+    std::chrono::milliseconds window{300};
+    double rate = 0;  ///< workload latency: records per second in all
+};
+
+/// The snapshot, over and over: how long it takes until every counter has been read.
+[[nodiscard]] statchan::results::Point measure_snapshots(const Job& job);
+/// A producer without pause: what arrives, what is lost, what it costs.
+[[nodiscard]] statchan::results::Point measure_samples(const Job& job);
+/// A producer on schedule: how long after its due time each record arrives.
+[[nodiscard]] statchan::results::Point measure_latency(const Job& job);
+/// Setting and asking, and events to many.
+[[nodiscard]] statchan::results::Point measure_control(const Job& job);
+
+/// Adds a metric of one value.
+void add_metric(statchan::results::Point& point, std::string_view name, std::string_view unit,
+                double value);
+/// The metric of that name, or nothing.
+[[nodiscard]] const statchan::results::Metric* find_metric(const statchan::results::Point& point,
+                                                           std::string_view name);
+
+}  // namespace statctl::measure

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+//
+// Numbers that were measured more than once.
+#pragma once
+
+#include <results.pb.h>
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace statctl::measure {
+
+/// The value below which the share @p q of all lies (nearest rank). 0 for none.
+[[nodiscard]] double quantile(std::vector<double> values, double q);
+
+/// Median, smallest and largest, and each.
+[[nodiscard]] statchan::results::Spread spread_of(std::span<const double> values);
+
+/// By how much the values differ among themselves, as a share of the median: half the distance
+/// from smallest to largest. 0 for less than two.
+[[nodiscard]] double noise(const statchan::results::Spread& spread);
+
+}  // namespace statctl::measure

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "measure/advise.hpp"
+#include "measure/histogram.hpp"
+#include "measure/points.hpp"
+#include "measure/spread.hpp"
+
+namespace {
+
+using namespace statctl::measure;
+
+TEST(Spread, MedianAndBounds) {
+    const std::vector<double> values{5, 1, 3};
+    const auto spread = spread_of(values);
+    EXPECT_EQ(spread.median(), 3);
+    EXPECT_EQ(spread.min(), 1);
+    EXPECT_EQ(spread.max(), 5);
+    EXPECT_EQ(spread.values_size(), 3);
+    EXPECT_EQ(spread.values(0), 5);
+    const std::vector<double> even{1, 2, 3, 10};
+    EXPECT_EQ(spread_of(even).median(), 2.5);
+    EXPECT_EQ(spread_of({}).values_size(), 0);
+}
+
+TEST(Spread, NoiseIsAShareOfTheMedian) {
+    const std::vector<double> values{90, 100, 110};
+    EXPECT_DOUBLE_EQ(noise(spread_of(values)), 0.1);
+    const std::vector<double> one{7};
+    EXPECT_EQ(noise(spread_of(one)), 0);
+}
+
+TEST(Spread, QuantilesByNearestRank) {
+    std::vector<double> values;
+    for (int i = 100; i >= 1; --i) values.push_back(i);
+    EXPECT_EQ(quantile(values, 0), 1);
+    EXPECT_EQ(quantile(values, 1), 100);
+    EXPECT_NEAR(quantile(values, 0.5), 50.5, 0.5);
+    EXPECT_EQ(quantile({}, 0.5), 0);
+}
+
+// Each time is told to 3 %, whatever its size.
+TEST(Histogram, KnowsEveryTimeToThreePercent) {
+    for (std::uint64_t ns = 1; ns < 1ULL << 60U; ns = 2 * ns + ns / 8 + 1) {
+        Histogram h;
+        h.add(ns);
+        EXPECT_GE(h.max(), ns);
+        EXPECT_LE(static_cast<double>(h.max()), static_cast<double>(ns) * 1.032) << ns;
+    }
+}
+
+TEST(Histogram, Quantiles) {
+    Histogram h;
+    for (std::uint64_t ns = 1; ns <= 1000; ++ns) h.add(ns);
+    EXPECT_EQ(h.total(), 1000U);
+    EXPECT_NEAR(static_cast<double>(h.quantile(0.5)), 500, 16);
+    EXPECT_NEAR(static_cast<double>(h.quantile(0.99)), 990, 32);
+    EXPECT_GE(h.max(), 1000U);
+    EXPECT_EQ(Histogram{}.quantile(0.5), 0U);
+}
+
+TEST(Histogram, GoesThroughAMessageAndAdds) {
+    Histogram h;
+    for (const std::uint64_t ns : {0ULL, 63ULL, 64ULL, 1'000'000ULL, 1ULL << 40U}) h.add(ns);
+    auto again = Histogram::from(h.message());
+    EXPECT_EQ(again.total(), 5U);
+    EXPECT_EQ(again.max(), h.max());
+    EXPECT_EQ(again.quantile(0.5), h.quantile(0.5));
+    again.add(h);
+    EXPECT_EQ(again.total(), 10U);
+}
+
+// ---- advice
+
+// Time of a snapshot: so many ns per byte.
+statchan::results::Results measured() {
+    statchan::results::Results results;
+    const auto snapshot = [&](const char* transport, std::uint64_t bytes, double ns) {
+        auto& point = *results.add_points();
+        point.set_workload("snapshot");
+        point.set_transport(transport);
+        point.mutable_load()->set_bytes(bytes);
+        add_metric(point, "time.p50", "ns", ns);
+    };
+    snapshot("ioctl", 4096, 4096);
+    snapshot("ioctl", 1 << 20, 1 << 20);
+    snapshot("mmap", 4096, 2048);
+    snapshot("mmap", 1 << 20, 1 << 19);
+    const auto samples = [&](const char* transport, double delivered, double cost, double p99) {
+        auto& point = *results.add_points();
+        point.set_workload("samples");
+        point.set_transport(transport);
+        point.mutable_load()->set_bytes(128);
+        point.mutable_load()->set_cpus(1);
+        point.mutable_load()->set_policy("batch64");
+        add_metric(point, "delivered", "1/s", delivered);
+        add_metric(point, "producer", "ns/record", cost);
+        add_metric(point, "consumer", "ns/record", cost);
+        add_metric(point, "memory", "B", 1 << 20);
+        auto& late = *results.add_points();
+        late.set_workload("latency");
+        late.set_transport(transport);
+        late.mutable_load()->set_rate(1000);
+        add_metric(late, "latency.p99", "ns", p99);
+    };
+    samples("netlink", 1e5, 2000, 1e6);
+    samples("relay", 1e6, 500, 3e6);
+    samples("mmap", 2e6, 200, 1e6);
+    return results;
+}
+
+TEST(Advise, InterpolatesBetweenSizes) {
+    const auto verdicts =
+        advise(measured(), {.snapshot_bytes = 65536, .every_ns = 1e6, .readers = 2});
+    ASSERT_EQ(verdicts.size(), 4U);
+    EXPECT_EQ(verdicts[0].transport, "mmap");
+    EXPECT_NEAR(verdicts[0].time_ns, 32768, 1);
+    EXPECT_NEAR(verdicts[0].cpu_share, 2 * 32768 / 1e6, 1e-6);
+    EXPECT_EQ(verdicts[1].transport, "ioctl");
+    EXPECT_FALSE(verdicts[2].excluded.empty()) << "netlink has no snapshots here";
+}
+
+TEST(Advise, ExcludesWhatCanNotAndSaysWhy) {
+    const auto excluded = [](const Need& need, const std::string& transport) {
+        for (const auto& verdict : advise(measured(), need))
+            if (verdict.transport == transport) return verdict.excluded;
+        return std::string{"?"};
+    };
+    const Need base{.rate = 1000, .record_bytes = 128};
+    EXPECT_EQ(excluded(base, "relay"), "");
+    auto need = base;
+    need.no_root = true;
+    EXPECT_NE(excluded(need, "relay").find("root"), std::string::npos);
+    need = base;
+    need.rate = 200'000;
+    need.no_loss = true;
+    EXPECT_NE(excluded(need, "netlink").find("at most"), std::string::npos);
+    EXPECT_EQ(excluded(need, "mmap"), "");
+    need = base;
+    need.latency_ns = 2e6;
+    EXPECT_NE(excluded(need, "relay").find("1 record in 100"), std::string::npos);
+    need = base;
+    need.memory = 4096;
+    EXPECT_NE(excluded(need, "mmap").find("buffers"), std::string::npos);
+    need = {.snapshot_bytes = 1 << 20, .every_ns = 1000};
+    EXPECT_NE(excluded(need, "ioctl").find("longer"), std::string::npos);
+}
+
+TEST(Advise, MulticastIsWrittenOnce) {
+    for (const auto& verdict :
+         advise(measured(), {.rate = 1000, .record_bytes = 128, .readers = 4})) {
+        if (verdict.transport == "netlink") {
+            EXPECT_NEAR(verdict.cpu_share, 1000 * (2000 + 4 * 2000) / 1e9, 1e-9);
+        }
+        if (verdict.transport == "mmap") {
+            EXPECT_NEAR(verdict.cpu_share, 1000 * (4 * 200 + 4 * 200) / 1e9, 1e-9);
+        }
+    }
+}
+
+}  // namespace
