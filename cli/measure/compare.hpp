@@ -21,8 +21,7 @@ struct CompareOptions {
     unsigned repeat = 0;                    ///< 0: as the plan says
 };
 
-inline constexpr std::string_view workload_names[] = {"snapshot", "samples", "latency", "control",
-                                                      "events"};
+inline constexpr std::string_view workload_names[] = {"snapshot", "samples", "latency", "control"};
 
 /// How far it has come: points measured, points in all, seconds that are left, what is measured
 /// now.
