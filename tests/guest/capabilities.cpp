@@ -12,10 +12,10 @@ using statchan::Capability;
 
 // The suite takes its transports from the library's table. Here is what must be in it.
 TEST(TransportTable, IsAsPromised) {
-    EXPECT_EQ(all_transports(),
-              (std::vector<std::string>{"ioctl", "netlink", "netlink-nl", "relay", "mmap"}));
+    EXPECT_EQ(all_transports(), (std::vector<std::string>{"ioctl", "read", "netlink", "netlink-nl",
+                                                          "relay", "mmap"}));
     EXPECT_EQ(transports_with(Capability::snapshot),
-              (std::vector<std::string>{"ioctl", "netlink", "netlink-nl", "mmap"}));
+              (std::vector<std::string>{"ioctl", "read", "netlink", "netlink-nl", "mmap"}));
     EXPECT_EQ(transports_with(Capability::samples), all_transports());
     EXPECT_EQ(transports_with(Capability::live), (std::vector<std::string>{"mmap"}));
     EXPECT_EQ(transports_with(Capability::multicast),
@@ -75,7 +75,7 @@ TEST_P(Capabilities, SaysWhatItIs) {
         }
     }
     std::sort(names.begin(), names.end());
-    EXPECT_EQ(names, (std::vector<std::string>{"ioctl", "mmap", "netlink", "relay"}));
+    EXPECT_EQ(names, (std::vector<std::string>{"ioctl", "mmap", "netlink", "read", "relay"}));
 }
 
 TEST_P(Capabilities, RefusesSnapshotsItDoesNotHave) {

@@ -24,8 +24,8 @@ struct Need {
 
 const std::vector<Need> needs{
     {"channel", {}},
-    {"ring", {"ioctl", "mmap"}},
-    {"ring_page", {"ioctl", "mmap"}},
+    {"ring", {"ioctl", "read", "mmap"}},
+    {"ring_page", {"ioctl", "read", "mmap"}},
     {"relay", {"relay"}},
     {"relay_folder", {"relay"}},
     {"netlink", {"netlink", "netlink-nl"}},
