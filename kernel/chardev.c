@@ -589,7 +589,8 @@ static ssize_t dev_read_snapshot(struct statchan_file *f, loff_t pos,
 
 	if (pos < 0)
 		return -EINVAL;
-	if (pos >= statchan_image_len(ch->src->schema->n_counters))
+	if (pos >= statchan_image_len(ch->src->schema->n_counters) ||
+	    !iov_iter_count(to))
 		return 0;
 	snap = file_pinned(f, pos);
 	taken = !snap;

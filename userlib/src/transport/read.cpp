@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <tuple>
 #include <utility>
 
 #include "../buffer.hpp"
@@ -142,7 +143,7 @@ Result<RawSnapshot> Read::snapshot(const SourceRef& source, const SnapshotOption
     auto buffer = lend_buffer(buffers_, req.len);
     const auto len = read_image_bytes(own, buffer->bytes().first(req.len), task);
     if (!len) return pass_on(len.error());
-    channels_.lend(std::move(*channel));  // back at once: the bytes are ours
+    std::ignore = channels_.lend(std::move(*channel));  // idle at once: the bytes are ours
     RawSnapshot raw{.image = buffer->bytes().first(*len)};
     raw.memory = std::move(buffer);
     if (options.digest) raw.digest = req.digest;
