@@ -33,6 +33,7 @@
 
 struct file;
 struct iov_iter;
+struct proc_dir_entry;
 struct statchan_channel;
 struct statchan_transport;
 struct net;
@@ -41,6 +42,13 @@ struct vm_area_struct;
 /* ---- snapshots: snapshot.c ---- */
 
 #define STATCHAN_SNAP_SLOTS	64
+
+/*
+ * A dump or an open file of procfs holds memory for as long as its reader likes.
+ * This bounds what readers without CAP_NET_ADMIN can hold of one source, and leaves
+ * slots to the others.
+ */
+#define STATCHAN_DUMPS_UNPRIVILEGED	8
 
 /**
  * struct statchan_snap - a snapshot, immutable while it has users
@@ -125,6 +133,8 @@ struct statchan_source {
 
 	struct statchan_snap_pool snap;
 	atomic_t dumps;			/* by readers without capability */
+	struct proc_dir_entry *proc;	/* from before it is listed until after; */
+	struct proc_dir_entry *proc_legacy; /* both NULL where there is no folder */
 };
 
 extern struct mutex statchan_registry_lock;
@@ -343,9 +353,14 @@ extern const struct statchan_transport statchan_transport_netlink;
 extern const struct statchan_transport statchan_transport_relay;
 extern const struct statchan_transport statchan_transport_mmap;
 extern const struct statchan_transport statchan_transport_read;
+extern const struct statchan_transport statchan_transport_procfs;
 
 int statchan_transports_check(void);
 void statchan_relay_init(void);
+int statchan_proc_init(void);
+void statchan_proc_exit(void);
+int statchan_proc_add(struct statchan_source *src);
+void statchan_proc_remove(struct statchan_source *src);
 const struct statchan_transport *statchan_transport_by_id(u32 id);
 const struct statchan_transport *statchan_transport_by_index(u32 index);
 void statchan_transports_with(u32 caps, char *buf, size_t len);

@@ -120,7 +120,7 @@ test::Outcome shell_within_a_minute(const std::string& line) {
 
 TEST_F(Guest, OneGenerationHasOneDigestOverAllTransports) {
     std::string digest;
-    for (const auto* transport : {"ioctl", "read", "netlink", "netlink-nl", "mmap"}) {
+    for (const auto* transport : {"ioctl", "read", "procfs", "netlink", "netlink-nl", "mmap"}) {
         const auto outcome =
             test::statctl({"-j", "-t", transport, "get", "sw0", "--max-age", "1h", "--digest"});
         ASSERT_EQ(outcome.status, 0) << outcome.err;

@@ -9,7 +9,7 @@ set -u
 . "$(dirname "$0")/lib.sh"
 PATH=$STATCHAN_BUILD/cli:$PATH
 transports=(ioctl read netlink netlink-nl relay mmap)
-can_snapshot=(ioctl read netlink netlink-nl mmap)
+can_snapshot=(ioctl read procfs netlink netlink-nl mmap)
 
 # source_with PARAMS...: sw0, which rests until it is told to emit; a test that failed may have left
 # its own.

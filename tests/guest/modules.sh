@@ -60,7 +60,7 @@ test_large_sources_give_their_memory_back() {
 	before=$(awk '/^VmallocUsed/ { print $2 }' /proc/meminfo)
 	statctl source add synth big ports=16384 fields=256 queues=0 >/dev/null || return
 	local t
-	for t in ioctl read netlink netlink-nl mmap; do
+	for t in ioctl read procfs netlink netlink-nl mmap; do
 		wants 0 statctl -t "$t" get big --group port --instance 1 --field rx_packets || return
 	done
 	statctl source del big || return

@@ -9,7 +9,7 @@ set -u
 . "$(dirname "$0")/lib.sh"
 PATH=$STATCHAN_BUILD/cli:$PATH
 transports=(ioctl read netlink netlink-nl relay mmap)
-can_snapshot=(ioctl read netlink netlink-nl mmap)
+can_snapshot=(ioctl read procfs netlink netlink-nl mmap)
 
 # Two namespaces for all tests, without packets that nobody asked for.
 make_namespaces() {
@@ -51,7 +51,7 @@ channels_are() {
 # ---- every command
 
 test_transports_are_listed() {
-	wants 0 statctl transports && says out "${transports[@]}"
+	wants 0 statctl transports && says out "${transports[@]}" procfs
 }
 
 commands_over() {

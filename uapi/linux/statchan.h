@@ -25,6 +25,17 @@
  *              STATCHAN_IOC_SNAPSHOT_MAP chooses one by age or generation: from
  *              then on that one is read, at offset 0, too, until the next call.
  *              read() goes on where the last read() was; there is no lseek().
+ *   procfs     text, the file NAME in STATCHAN_PROC_DIR below /proc/net:
+ *		generation N begin N end N flags N source N counters N schema N
+ *		group/instance/field N
+ *              and so on, a line for each counter in the order of the image; all
+ *              numbers are decimal. In names backslash and newline are octal escapes.
+ *              The first read() takes the snapshot, and the open file holds it:
+ *              all reads are of one generation. Before that a program may write
+ *              what it wants: "generation N", "max_age N" (ns), "digest" (" digest
+ *              N" ends the first line), "source N" (-ENOENT if the name is now
+ *              another's), with spaces between; -EBUSY after. Reads end with -EIO
+ *              when the source goes. NAME~legacy is no part of the protocol.
  *   netlink    STATCHAN_CMD_SNAPSHOT_GET, a dump. Each message carries
  *              STATCHAN_A_OFFSET and STATCHAN_A_DATA; all pieces together
  *              are one snapshot, taken once: a dump can not tear. A piece is
@@ -113,7 +124,8 @@
  *
  * PERMISSION
  *
- * Opening the device needs the rights of its file mode. Samples, source_add,
+ * Opening the device needs the rights of its file mode; netlink and the text of
+ * procfs are for all, a few at a time. Samples, source_add,
  * _del and _set need CAP_NET_ADMIN in the user namespace that owns the network
  * namespace, on every transport.
  */
@@ -126,6 +138,7 @@
 #define STATCHAN_ABI		1
 
 #define STATCHAN_DEVICE		"statchan"	/* /dev/statchan */
+#define STATCHAN_PROC_DIR	"statchan"	/* /proc/net/statchan/ */
 #define STATCHAN_GENL_NAME	"statchan"
 #define STATCHAN_GENL_VERSION	1
 #define STATCHAN_GENL_EVENTS	"events"	/* multicast group of events */
@@ -460,6 +473,7 @@ enum statchan_transport_id {
 	STATCHAN_T_RELAY = 3,
 	STATCHAN_T_MMAP = 4,
 	STATCHAN_T_READ = 5,
+	STATCHAN_T_PROCFS = 6,
 };
 
 #define STATCHAN_CAP_SNAPSHOT	0x0001U	/* snapshots on request */

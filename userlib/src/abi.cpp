@@ -60,6 +60,8 @@ std::string transport_name(std::uint32_t id) {
             return "mmap";
         case STATCHAN_T_READ:
             return "read";
+        case STATCHAN_T_PROCFS:
+            return "procfs";
         default:
             return fmt::format("transport {}", id);
     }
