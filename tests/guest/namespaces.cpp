@@ -58,8 +58,8 @@ TEST_P(Namespaces, SeeOnlyTheirOwnSources) {
         }
         EXPECT_TRUE(left->remove_source(name).error() == statchan::errc::no_such_source);
     }
-    // A client stays where it was opened, wherever its thread is.
     if (left->capabilities().has(statchan::Capability::snapshot)) {
+        const Inside there{veth.left};  // read and mmap open a channel for it, where the thread is
         const auto mine = left->snapshot("veth0");
         ASSERT_OK(mine);
         EXPECT_EQ(mine->info().source, left->source("veth0")->id);
