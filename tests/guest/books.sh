@@ -104,6 +104,20 @@ for transport in "${transports[@]}"; do
 	eval "test_strict_books_close_over_${transport//-/_}() { strict_over $transport; }"
 done
 
+# Somebody else reads the files of our channel: what he took we never see, and nobody tells a loss.
+test_strict_fails_when_the_books_do_not_close() {
+	source_with || return
+	in_background statctl -t relay samples sw0 --strict --quiet
+	wait_for has_channel || fail "$(<"$scratch/err")" || return
+	kill -STOP "$reader"
+	statctl set sw0 emit=50
+	cat /sys/kernel/debug/statchan/*-sw0/cpu0 >/dev/null
+	kill -CONT "$reader"
+	statctl set sw0 emit=10
+	ends_with 1 || return
+	says err '50 records were accepted and not read' "close the books of 'sw0'" && statctl source del sw0
+}
+
 test_ledger_of_a_channel() {
 	local channel
 	source_with cpus=2 || return
