@@ -181,7 +181,7 @@ static int channel_check(struct net *net, const struct statchan_channel_req *req
 	};
 	static const char *const what[] = {
 		[STATCHAN_CHANNEL_SAMPLES] = "samples",
-		[STATCHAN_CHANNEL_SNAPSHOT] = "mapped snapshots",
+		[STATCHAN_CHANNEL_SNAPSHOT] = "snapshots",
 		[STATCHAN_CHANNEL_LIVE] = "live snapshots",
 	};
 	const struct statchan_transport *t;

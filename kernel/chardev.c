@@ -16,6 +16,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/uio.h>
 #include <net/net_namespace.h>
 
 #include "core.h"
@@ -23,9 +24,11 @@
 /**
  * struct statchan_file - an open /dev/statchan
  * @net:	counted
- * @lock:	serialises the open of the channel, @pinned and @error
+ * @lock:	serialises the open of the channel, @pinned, @chosen and @error
  * @ch:		set once under @lock, closed in release
- * @pinned:	what the last STATCHAN_IOC_SNAPSHOT_MAP gave
+ * @pinned:	what the last STATCHAN_IOC_SNAPSHOT_MAP gave; or what is being read
+ *		in pieces by pread()
+ * @chosen:	@pinned is from STATCHAN_IOC_SNAPSHOT_MAP: pread() takes no other
  * @error:	sentence of the last failed ioctl
  */
 struct statchan_file {
@@ -33,6 +36,7 @@ struct statchan_file {
 	struct mutex lock;	/* see above */
 	struct statchan_channel *ch;
 	struct statchan_snap *pinned;
+	bool chosen;
 	struct statchan_err error;
 };
 
@@ -270,6 +274,18 @@ put:
 	return ret;
 }
 
+/* Hold this snapshot, counted by the caller, and no other one */
+static void file_pin(struct statchan_file *f, struct statchan_snap *snap,
+		     bool chosen)
+{
+	mutex_lock(&f->lock);
+	swap(f->pinned, snap);
+	f->chosen = chosen;
+	mutex_unlock(&f->lock);
+	if (snap)
+		statchan_snap_put(snap);
+}
+
 static int dev_snapshot_map(struct statchan_file *f, void *arg,
 			    struct statchan_err *err)
 {
@@ -289,12 +305,9 @@ static int dev_snapshot_map(struct statchan_file *f, void *arg,
 	if (IS_ERR(snap))
 		return PTR_ERR(snap);
 	snapshot_answer(req, snap);
-	req->offset = statchan_snap_offset(snap);
-	mutex_lock(&f->lock);
-	swap(f->pinned, snap);
-	mutex_unlock(&f->lock);
-	if (snap)
-		statchan_snap_put(snap);
+	/* where mmap() shows it; pread() begins at 0 */
+	req->offset = ch->transport->mmap ? statchan_snap_offset(snap) : 0;
+	file_pin(f, snap, true);
 	return 0;
 }
 
@@ -546,6 +559,106 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 	return ret;
 }
 
+/* ---- read ---- */
+
+/* The snapshot that is read at @pos, counted; NULL: none is held */
+static struct statchan_snap *file_pinned(struct statchan_file *f, loff_t pos)
+{
+	struct statchan_snap *snap = NULL;
+
+	mutex_lock(&f->lock);
+	if (f->pinned && (pos || f->chosen)) {
+		snap = f->pinned;
+		statchan_snap_hold(snap);
+	}
+	mutex_unlock(&f->lock);
+	return snap;
+}
+
+static ssize_t snapshot_copy(struct statchan_snap *snap, u64 pos,
+			     struct iov_iter *to)
+{
+	size_t len = min_t(u64, iov_iter_count(to), snap->len - pos);
+	size_t copied = copy_to_iter((void *)snap->image + pos, len, to);
+
+	return copied || !len ? copied : -EFAULT;
+}
+
+/*
+ * At offset 0 a new snapshot, unless the program has chosen one. If it is not read
+ * whole at once it is held, so that the pieces that follow are of the same one.
+ */
+static ssize_t dev_read_snapshot(struct statchan_file *f, loff_t pos,
+				 struct iov_iter *to, struct statchan_err *err)
+{
+	struct statchan_channel *ch = f->ch;
+	struct statchan_snap *snap;
+	ssize_t ret;
+	bool taken;
+
+	if (pos < 0)
+		return -EINVAL;
+	if (pos >= statchan_image_len(ch->src->schema->n_counters) ||
+	    !iov_iter_count(to))
+		return 0;
+	snap = file_pinned(f, pos);
+	taken = !snap;
+	if (taken && pos)
+		return statchan_err(err, -ENODATA, "no snapshot is held to read at offset %lld: read at 0, or STATCHAN_IOC_SNAPSHOT_MAP first",
+				    pos);
+	if (taken)
+		snap = statchan_snap_get(ch->src, 0, 0, err);
+	if (IS_ERR(snap))
+		return PTR_ERR(snap);
+	ret = snapshot_copy(snap, pos, to);
+	if (taken && ret >= 0 && ret < snap->len)
+		file_pin(f, snap, false);
+	else
+		statchan_snap_put(snap);
+	return ret;
+}
+
+static ssize_t dev_read_channel(struct kiocb *iocb, struct iov_iter *to,
+				struct statchan_err *err)
+{
+	struct statchan_file *f = iocb->ki_filp->private_data;
+	struct statchan_channel *ch = file_channel(f);
+	bool wait = !(iocb->ki_filp->f_flags & O_NONBLOCK);
+	ssize_t ret;
+
+	if (!ch)
+		return no_channel("reading", err);
+	if (ch->kind == STATCHAN_CHANNEL_SAMPLES && ch->transport->read_iter) {
+		/* a stream has no offsets */
+		if (iocb->ki_pos)
+			return -ESPIPE;
+		return iov_iter_count(to) ?
+		       ch->transport->read_iter(ch, to, wait, err) : 0;
+	}
+	if (ch->kind != STATCHAN_CHANNEL_SNAPSHOT ||
+	    !ch->transport->reads_snapshots)
+		return not_by(ch, "reading", err);
+	ret = dev_read_snapshot(f, iocb->ki_pos, to, err);
+	if (ret > 0)
+		iocb->ki_pos += ret;
+	return ret;
+}
+
+static ssize_t dev_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct statchan_file *f = iocb->ki_filp->private_data;
+	struct statchan_err err = { "" };
+	ssize_t ret = dev_read_channel(iocb, to, &err);
+
+	/* the sentence of the last failure: to find nothing is none */
+	if (ret < 0 && ret != -EAGAIN && ret != -ERESTARTSYS) {
+		mutex_lock(&f->lock);
+		f->error = err;
+		mutex_unlock(&f->lock);
+	}
+	return ret;
+}
+
 static __poll_t dev_poll(struct file *file, poll_table *wait)
 {
 	struct statchan_file *f = file->private_data;
@@ -584,7 +697,9 @@ static int dev_open(struct inode *inode, struct file *file)
 	mutex_init(&f->lock);
 	f->net = get_net(current->nsproxy->net_ns);
 	file->private_data = f;
-	return stream_open(inode, file);
+	/* a snapshot is read by pread(); nothing has a position to seek to */
+	file->f_mode &= ~(FMODE_LSEEK | FMODE_PWRITE);
+	return 0;
 }
 
 static int dev_release(struct inode *inode, struct file *file)
@@ -604,6 +719,7 @@ static const struct file_operations dev_fops = {
 	.owner = THIS_MODULE,
 	.open = dev_open,
 	.release = dev_release,
+	.read_iter = dev_read_iter,
 	.unlocked_ioctl = dev_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.poll = dev_poll,

@@ -32,6 +32,8 @@
 #include "compat.h"
 
 struct file;
+struct iov_iter;
+struct proc_dir_entry;
 struct statchan_channel;
 struct statchan_transport;
 struct net;
@@ -40,6 +42,13 @@ struct vm_area_struct;
 /* ---- snapshots: snapshot.c ---- */
 
 #define STATCHAN_SNAP_SLOTS	64
+
+/*
+ * A dump or an open file of procfs holds memory for as long as its reader likes.
+ * This bounds what readers without CAP_NET_ADMIN can hold of one source, and leaves
+ * slots to the others.
+ */
+#define STATCHAN_DUMPS_UNPRIVILEGED	8
 
 /**
  * struct statchan_snap - a snapshot, immutable while it has users
@@ -78,6 +87,7 @@ void statchan_snap_pool_destroy(struct statchan_source *src);
 struct statchan_snap *statchan_snap_get(struct statchan_source *src,
 					u64 max_age_ns, u64 generation,
 					struct statchan_err *err);
+void statchan_snap_hold(struct statchan_snap *snap);
 void statchan_snap_put(struct statchan_snap *snap);
 u64 statchan_snap_digest(struct statchan_snap *snap);
 u64 statchan_snap_offset(const struct statchan_snap *snap);
@@ -123,6 +133,8 @@ struct statchan_source {
 
 	struct statchan_snap_pool snap;
 	atomic_t dumps;			/* by readers without capability */
+	struct proc_dir_entry *proc;	/* from before it is listed until after; */
+	struct proc_dir_entry *proc_legacy; /* both NULL where there is no folder */
 };
 
 extern struct mutex statchan_registry_lock;
@@ -276,7 +288,10 @@ struct statchan_channel {
  *
  * For channels opened through the character device, process context:
  * @readable:	is there anything announced and not consumed?
- * @read:	copy whole records out
+ * @read:	copy whole records out, for STATCHAN_IOC_READ
+ * @read_iter:	same for read(2): bytes, 0 after the end, or errno. @wait: until
+ *		there is something, else -EAGAIN
+ * @reads_snapshots: channels of snapshots are read by pread(2)
  * @mmap:	map offsets of the channel
  * @state:	relay's control of mapped readers
  */
@@ -301,6 +316,9 @@ struct statchan_transport {
 	bool (*readable)(struct statchan_channel *ch);
 	int (*read)(struct statchan_channel *ch, struct statchan_read *req,
 		    struct statchan_err *err);
+	ssize_t (*read_iter)(struct statchan_channel *ch, struct iov_iter *to,
+			     bool wait, struct statchan_err *err);
+	bool reads_snapshots;
 	int (*mmap)(struct statchan_channel *ch, struct vm_area_struct *vma);
 	int (*state)(struct statchan_channel *ch,
 		     struct statchan_relay_state *req, struct statchan_err *err);
@@ -334,9 +352,15 @@ extern const struct statchan_transport statchan_transport_ioctl;
 extern const struct statchan_transport statchan_transport_netlink;
 extern const struct statchan_transport statchan_transport_relay;
 extern const struct statchan_transport statchan_transport_mmap;
+extern const struct statchan_transport statchan_transport_read;
+extern const struct statchan_transport statchan_transport_procfs;
 
 int statchan_transports_check(void);
 void statchan_relay_init(void);
+int statchan_proc_init(void);
+void statchan_proc_exit(void);
+int statchan_proc_add(struct statchan_source *src);
+void statchan_proc_remove(struct statchan_source *src);
 const struct statchan_transport *statchan_transport_by_id(u32 id);
 const struct statchan_transport *statchan_transport_by_index(u32 index);
 void statchan_transports_with(u32 caps, char *buf, size_t len);

@@ -33,6 +33,7 @@ static const char *const names[STATCHAN_N_FAULTS] = {
 	[STATCHAN_FAULT_NETLINK_SKB] = "netlink_skb",
 	[STATCHAN_FAULT_NETLINK_SOCKET] = "netlink_socket",
 	[STATCHAN_FAULT_EVENT] = "event",
+	[STATCHAN_FAULT_PROCFS] = "procfs",
 };
 
 /* Of one place; all under faults_lock */

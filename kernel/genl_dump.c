@@ -19,12 +19,6 @@
 /* The largest skb a reader may ask for: 64 KiB of memory, not more */
 #define DUMP_SKB_MAX	SKB_WITH_OVERHEAD(65536)
 
-/*
- * A dump holds memory for as long as its reader likes. This bounds what readers
- * without CAP_NET_ADMIN can hold of one source, and leaves slots to the others.
- */
-#define DUMPS_UNPRIVILEGED	8
-
 /**
  * struct dump_state - in cb->ctx between start and done
  * @src:	counted
@@ -231,11 +225,11 @@ static int snapshot_count(struct netlink_callback *cb, struct dump_state *st)
 	if (netlink_ns_capable(cb->skb, dump_net(cb)->user_ns, CAP_NET_ADMIN))
 		return 0;
 	st->counted = true;
-	if (atomic_inc_return(&st->src->dumps) <= DUMPS_UNPRIVILEGED)
+	if (atomic_inc_return(&st->src->dumps) <= STATCHAN_DUMPS_UNPRIVILEGED)
 		return 0;
 	return statchan_err(st->err, -EBUSY,
 			    "source '%s': %u readers without CAP_NET_ADMIN are at it: try again when one has finished",
-			    st->src->name, DUMPS_UNPRIVILEGED);
+			    st->src->name, STATCHAN_DUMPS_UNPRIVILEGED);
 }
 
 static int snapshot_take(struct netlink_callback *cb, struct dump_state *st)

@@ -33,9 +33,13 @@ static int __init statchan_init(void)
 	statchan_debugfs = debugfs_create_dir("statchan", NULL);
 	statchan_fault_init(statchan_debugfs);
 	statchan_relay_init();
-	ret = register_pernet_subsys(&statchan_net_ops);
+	/* before the sources, so that folders outlive the files in them */
+	ret = statchan_proc_init();
 	if (ret)
 		goto debugfs;
+	ret = register_pernet_subsys(&statchan_net_ops);
+	if (ret)
+		goto proc;
 	ret = statchan_genl_init();
 	if (ret)
 		goto pernet;
@@ -47,6 +51,8 @@ genl:
 	statchan_genl_exit();
 pernet:
 	unregister_pernet_subsys(&statchan_net_ops);
+proc:
+	statchan_proc_exit();
 debugfs:
 	debugfs_remove(statchan_debugfs);
 	return ret;
@@ -57,6 +63,7 @@ static void __exit statchan_exit(void)
 	statchan_chardev_exit();
 	statchan_genl_exit();
 	unregister_pernet_subsys(&statchan_net_ops);
+	statchan_proc_exit();
 	debugfs_remove(statchan_debugfs);
 }
 

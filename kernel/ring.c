@@ -2,8 +2,7 @@
 /*
  * Per-CPU rings: one producer (emit, cc->lock held, IRQs off), one consumer.
  *
- * Barriers. "P" is here, "C" is the consumer: ring_read in transport/ioctl.c or
- * a program.
+ * Barriers. "P" is here, "C" is the consumer: ring_read.c or a program.
  *	P: write record; store-release head	C: load-acquire head; read record
  *	C: read record; store-release pos	P: load-acquire pos; overwrite
  *	P: store announced; mb; load pos	C: store pos; mb (in poll); load

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The per-CPU ring that the transports ioctl and mmap share. Layout and
+ * The per-CPU ring that the transports ioctl, read and mmap share. Layout and
  * protocol: see "shared memory of the mmap transport" in uapi/linux/statchan.h.
  *
- *   page 0      consumer   written by the program (mmap) or ring_read (ioctl)
+ *   page 0      consumer   written by the program (mmap) or ring_read.c (ioctl, read)
  *   page 1      producer   written by emit, under channel_cpu.lock
  *   page 2..    data       written by emit
  *   again       data       the same pages
@@ -22,7 +22,7 @@
  * @floor:	position that must not be overwritten: that of the consumer, or
  *		in mode overwrite @tail
  * @size:	bytes of data, a power of two
- * @consumed:	sample records that ring_read copied; reader's mutex
+ * @consumed:	sample records that ring_read.c copied; reader's mutex
  * @pages:	n_pages of them, the data pages twice
  */
 struct statchan_ring {

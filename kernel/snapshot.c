@@ -250,6 +250,17 @@ struct statchan_snap *statchan_snap_get(struct statchan_source *src,
 	return snap;
 }
 
+/* Once more, for another statchan_snap_put(). The caller has it already. */
+void statchan_snap_hold(struct statchan_snap *snap)
+{
+	struct statchan_source *src = snap->src;
+
+	mutex_lock(&src->snap.lock);
+	WRITE_ONCE(snap->users, snap->users + 1);
+	kref_get(&src->ref);
+	mutex_unlock(&src->snap.lock);
+}
+
 void statchan_snap_put(struct statchan_snap *snap)
 {
 	struct statchan_source *src = snap->src;

@@ -205,6 +205,7 @@ statchan_source_register(struct net *net, const char *name,
 			 const struct statchan_schema_desc *schema, void *priv)
 {
 	struct statchan_source *src;
+	int ret = 0;
 
 	if (!name_legal(name) || WARN_ON(!ops->snapshot))
 		return ERR_PTR(-EINVAL);
@@ -218,13 +219,20 @@ statchan_source_register(struct net *net, const char *name,
 
 	mutex_lock(&statchan_registry_lock);
 	if (source_lookup(net, 0, name)) {
-		mutex_unlock(&statchan_registry_lock);
-		statchan_source_put(src);
-		return ERR_PTR(-EEXIST);
+		ret = -EEXIST;
+	} else {
+		/* its file can be read at once */
+		src->id = ++last_id;
+		ret = statchan_proc_add(src);
 	}
-	src->id = ++last_id;
-	list_add_tail(&src->node, &sources);
+	if (!ret)
+		list_add_tail(&src->node, &sources);
 	mutex_unlock(&statchan_registry_lock);
+	if (ret) {
+		statchan_proc_remove(src);
+		statchan_source_put(src);
+		return ERR_PTR(ret);
+	}
 	statchan_event(net, STATCHAN_EVENT_SOURCE_ADDED, src->id, 0, src->name,
 		       "source added");
 	return src;
@@ -272,6 +280,8 @@ EXPORT_SYMBOL_GPL(statchan_source_end_streams);
 
 void statchan_source_unregister(struct statchan_source *src)
 {
+	/* while the name is still taken; waits for readers of the files */
+	statchan_proc_remove(src);
 	mutex_lock(&statchan_registry_lock);
 	list_del(&src->node);
 	mutex_unlock(&statchan_registry_lock);

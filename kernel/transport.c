@@ -9,6 +9,8 @@
 
 static const struct statchan_transport *const transports[] = {
 	&statchan_transport_ioctl,
+	&statchan_transport_read,
+	&statchan_transport_procfs,
 	&statchan_transport_netlink,
 	&statchan_transport_relay,
 	&statchan_transport_mmap,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// statchan_raw_reader at /dev/statchan: the transports ioctl, mmap and relay.
+// statchan_raw_reader at /dev/statchan: the transports ioctl, read, mmap and relay.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@ static struct statchan_channel_req channel;
 
 // ---- control ----
 
-// "A failed ioctl leaves a sentence for people behind: STATCHAN_IOC_ERROR."
+// "A failed ioctl or read leaves a sentence for people behind: STATCHAN_IOC_ERROR."
 static __attribute__((noreturn)) void die_of(const char* what) {
     const int error = errno;
     struct statchan_error sentence = {.size = sizeof sentence};
@@ -105,6 +105,43 @@ static void ioctl_snapshot(const char* source) {
 }
 
 const struct transport by_ioctl = {"ioctl", ioctl_open, ioctl_read, stop, ledger, ioctl_snapshot};
+
+// ---- read ----
+
+static void read_open(const struct options* options) {
+    open_channel(STATCHAN_T_READ, STATCHAN_CHANNEL_SAMPLES, options->source, options->buffer_size);
+}
+
+// "read() copies as many whole records of all CPUs as fit. Where there is nothing it waits. 0: the
+// end of the stream."
+static int read_read(void) {
+    static uint64_t buffer[READ_BYTES / sizeof(uint64_t)];
+    const ssize_t got = read(device, buffer, sizeof buffer);
+    if (got < 0 && errno != EINTR) die_of("read records");
+    if (got > 0) take_records((const unsigned char*)buffer, (size_t)got);
+    return got != 0;
+}
+
+// "At offset 0 it takes a new snapshot; one that is not read whole by that call is held for the
+// pieces at other offsets."
+static void read_snapshot(const char* source) {
+    struct statchan_snapshot head;
+    open_channel(STATCHAN_T_READ, STATCHAN_CHANNEL_SNAPSHOT, source, 0);
+    if (pread(device, &head, sizeof head, 0) != (ssize_t)sizeof head) die_of("take a snapshot");
+    const size_t len = head.head_len + head.n_counters * sizeof(uint64_t);
+    unsigned char* const image = malloc(len);
+    if (!image) die("snapshot", "no memory");
+    memcpy(image, &head, sizeof head);
+    for (size_t at = sizeof head; at < len;) {
+        const ssize_t got = pread(device, image + at, len - at, (off_t)at);
+        if (got <= 0) die_of("read a snapshot");
+        at += (size_t)got;
+    }
+    print_snapshot((const struct statchan_snapshot*)image, len);
+    free(image);
+}
+
+const struct transport by_read = {"read", read_open, read_read, stop, ledger, read_snapshot};
 
 // ---- mmap ----
 

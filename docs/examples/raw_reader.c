@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // A reader that was written from <linux/statchan.h> alone: no statchan library, no netlink library.
-//   statchan_raw_reader [-b BYTES] ioctl|mmap|relay|netlink SOURCE COUNT
-//   statchan_raw_reader snapshot ioctl|mmap|netlink SOURCE
+//   statchan_raw_reader [-b BYTES] ioctl|read|mmap|relay|netlink SOURCE COUNT
+//   statchan_raw_reader snapshot ioctl|read|mmap|netlink SOURCE
 //
 // The first opens a channel of samples, reads COUNT records, or to the end of the stream, stops the
 // channel, reads what is left, and compares what it has seen with the kernel's ledger. A line for
@@ -158,10 +158,11 @@ void print_snapshot(const struct statchan_snapshot* snapshot, size_t len) {
 }
 
 static const struct transport* find(const char* name) {
-    static const struct transport* const all[] = {&by_ioctl, &by_mmap, &by_relay, &by_netlink};
+    static const struct transport* const all[] = {&by_ioctl, &by_read, &by_mmap, &by_relay,
+                                                  &by_netlink};
     for (size_t i = 0; i < sizeof all / sizeof *all; ++i)
         if (strcmp(all[i]->name, name) == 0) return all[i];
-    die(name, "no transport: ioctl, mmap, relay or netlink");
+    die(name, "no transport: ioctl, read, mmap, relay or netlink");
 }
 
 int main(int argc, char** argv) {

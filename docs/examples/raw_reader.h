@@ -34,7 +34,7 @@ struct transport {
     uint32_t (*ledger)(struct statchan_ledger* entries);  // returns how many
     void (*snapshot)(const char* source);
 };
-extern const struct transport by_ioctl, by_mmap, by_relay, by_netlink;
+extern const struct transport by_ioctl, by_read, by_mmap, by_relay, by_netlink;
 
 // Prints whole records and enters them in the books; returns their bytes. What remains is the
 // beginning of a record.

@@ -120,7 +120,7 @@ test::Outcome shell_within_a_minute(const std::string& line) {
 
 TEST_F(Guest, OneGenerationHasOneDigestOverAllTransports) {
     std::string digest;
-    for (const auto* transport : {"ioctl", "netlink", "netlink-nl", "mmap"}) {
+    for (const auto* transport : {"ioctl", "read", "procfs", "netlink", "netlink-nl", "mmap"}) {
         const auto outcome =
             test::statctl({"-j", "-t", transport, "get", "sw0", "--max-age", "1h", "--digest"});
         ASSERT_EQ(outcome.status, 0) << outcome.err;
@@ -155,7 +155,7 @@ TEST_F(Guest, WatchIsALineOfJsonPerInterval) {
 }
 
 TEST_F(Guest, SamplesInTheShapesThereAre) {
-    for (const auto* transport : {"ioctl", "netlink", "netlink-nl", "relay", "mmap"}) {
+    for (const auto* transport : {"ioctl", "read", "netlink", "netlink-nl", "relay", "mmap"}) {
         const auto outcome = shell_within_a_minute(
             "(" + opened + "$STATCTL set sw0 emit=5 >/dev/null) & $STATCTL -j -t " +
             std::string{transport} + " samples sw0 --count 5 --snaplen 16");

@@ -8,8 +8,8 @@ set -u
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 PATH=$STATCHAN_BUILD/cli:$PATH
-transports=(ioctl netlink netlink-nl relay mmap)
-can_snapshot=(ioctl netlink netlink-nl mmap)
+transports=(ioctl read netlink netlink-nl relay mmap)
+can_snapshot=(ioctl read procfs netlink netlink-nl mmap)
 
 # source_with PARAMS...: sw0, which rests until it is told to emit; a test that failed may have left
 # its own.
@@ -125,7 +125,7 @@ test_ledger_of_a_channel() {
 	wait_for has_channel || fail "$(<"$scratch/err")" || return
 	statctl set sw0 emit=100
 	channel=$(statctl -j ledger | jq '.[0].channel')
-	for front in ioctl netlink; do
+	for front in ioctl read netlink; do
 		wants 0 statctl -t $front ledger "$channel" && says out PRODUCED 200 || return
 		wants 0 statctl -t $front -j ledger "$channel" || return
 		[[ $(jq '.produced' "$scratch/out") = 200 ]] || fail "$(<"$scratch/out")" || return
@@ -167,14 +167,14 @@ test_signal_switches_the_transport() {
 	in_background statctl -j samples sw0 --strict --quiet --buffer 1M
 	wait_for has_channel || fail "$(<"$scratch/err")" || return
 	statctl set sw0 run=1
-	for n in 1 2 3 4 5; do
+	for n in 1 2 3 4 5 6; do
 		kill -USR1 "$reader"
 		wait_for sh -c "[ \$(grep -c 'switched from' $scratch/err) -ge $n ]" ||
 			fail "switch $n: $(<"$scratch/err")" || return
 	done
 	statctl set sw0 run=0
 	ends_with 0 || return
-	says err 'switched from mmap to ioctl' 'switched from ioctl to netlink:' \
+	says err 'switched from mmap to ioctl' 'switched from ioctl to read' 'switched from read to netlink:' \
 		'switched from netlink to netlink-nl' 'switched from netlink-nl to relay' 'switched from relay to mmap' || return
 	[[ $(account '"\(.closes) \(.total.received == .total.produced)"') = 'true true' ]] ||
 		fail "$(account .)" || return

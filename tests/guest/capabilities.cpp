@@ -12,11 +12,13 @@ using statchan::Capability;
 
 // The suite takes its transports from the library's table. Here is what must be in it.
 TEST(TransportTable, IsAsPromised) {
+    using Names = std::vector<std::string>;
     EXPECT_EQ(all_transports(),
-              (std::vector<std::string>{"ioctl", "netlink", "netlink-nl", "relay", "mmap"}));
+              (Names{"ioctl", "read", "procfs", "netlink", "netlink-nl", "relay", "mmap"}));
     EXPECT_EQ(transports_with(Capability::snapshot),
-              (std::vector<std::string>{"ioctl", "netlink", "netlink-nl", "mmap"}));
-    EXPECT_EQ(transports_with(Capability::samples), all_transports());
+              (Names{"ioctl", "read", "procfs", "netlink", "netlink-nl", "mmap"}));
+    EXPECT_EQ(transports_with(Capability::samples),
+              (Names{"ioctl", "read", "netlink", "netlink-nl", "relay", "mmap"}));
     EXPECT_EQ(transports_with(Capability::live), (std::vector<std::string>{"mmap"}));
     EXPECT_EQ(transports_with(Capability::multicast),
               (std::vector<std::string>{"netlink", "netlink-nl"}));
@@ -75,7 +77,8 @@ TEST_P(Capabilities, SaysWhatItIs) {
         }
     }
     std::sort(names.begin(), names.end());
-    EXPECT_EQ(names, (std::vector<std::string>{"ioctl", "mmap", "netlink", "relay"}));
+    EXPECT_EQ(names,
+              (std::vector<std::string>{"ioctl", "mmap", "netlink", "procfs", "read", "relay"}));
 }
 
 TEST_P(Capabilities, RefusesSnapshotsItDoesNotHave) {
@@ -105,6 +108,9 @@ TEST_P(Capabilities, RefusesOverwriteModeItDoesNotHave) {
     const auto stream = client.subscribe(synth.name(), {.mode = statchan::Mode::overwrite});
     if (client.capabilities().has(Capability::overwrite)) {
         EXPECT_OK(stream);
+    } else if (!client.capabilities().has(Capability::samples)) {
+        ASSERT_FALSE(stream.has_value());
+        expect_refused(stream.error(), Capability::samples);
     } else {
         ASSERT_FALSE(stream.has_value());
         EXPECT_NE(stream.error().message().find("overwrite"), std::string::npos)

@@ -191,9 +191,10 @@ TEST_F(PassedOn, RelayFilesStayThere) {
 
 // Nobody ever takes it out of the socket.
 TEST_F(PassedOn, ChannelDiesWithTheSocketThatHoldsIt) {
-    for (const std::uint32_t transport : {STATCHAN_T_IOCTL, STATCHAN_T_MMAP, STATCHAN_T_RELAY})
+    for (const std::uint32_t transport :
+         {STATCHAN_T_IOCTL, STATCHAN_T_READ, STATCHAN_T_MMAP, STATCHAN_T_RELAY})
         send_from_a_child(transport);
-    EXPECT_EQ(channels(), 3U);
+    EXPECT_EQ(channels(), 4U);
     synth.emit(10);
     for (auto& end : ends) {
         ::close(end);

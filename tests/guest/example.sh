@@ -11,14 +11,14 @@ PATH=$STATCHAN_BUILD/cli:$STATCHAN_BUILD/docs/examples:$PATH
 test_sampler_shows_counters_and_samples() {
 	local t
 	statctl source add synth sw0 pps=2000 cpus=1 >/dev/null || return
-	for t in ioctl netlink netlink-nl mmap; do
+	for t in ioctl read procfs netlink netlink-nl mmap; do
 		STATCHAN_TRANSPORT=$t wants 0 statchan_sampler sw0 1 || fail "$t" || return
 		says out 'sw0, generation' 'port/' || fail "$t" || return
 		grep -qE ': [1-9][0-9]* samples' "$scratch/out" || fail "$t: $(<"$scratch/out")" || return
 	done
 	# relay carries no snapshots, and says who does
 	STATCHAN_TRANSPORT=relay wants 1 statchan_sampler sw0 1 || return
-	says err 'use one that can: ioctl, netlink, netlink-nl, mmap' && one_line || return
+	says err 'use one that can: ioctl, read, procfs, netlink, netlink-nl, mmap' && one_line || return
 	statctl source del sw0
 }
 

@@ -24,8 +24,8 @@ struct Need {
 
 const std::vector<Need> needs{
     {"channel", {}},
-    {"ring", {"ioctl", "mmap"}},
-    {"ring_page", {"ioctl", "mmap"}},
+    {"ring", {"ioctl", "read", "mmap"}},
+    {"ring_page", {"ioctl", "read", "mmap"}},
     {"relay", {"relay"}},
     {"relay_folder", {"relay"}},
     {"netlink", {"netlink", "netlink-nl"}},
@@ -34,7 +34,8 @@ const std::vector<Need> needs{
 };
 
 /// The places that have tests of their own here.
-const std::vector<std::string> others{"source", "schema", "snapshot", "live", "record", "event"};
+const std::vector<std::string> others{"source", "schema", "snapshot", "live",
+                                      "record", "event",  "procfs"};
 
 constexpr statchan::ChannelConfig small{
     .watermark_records = 1, .buffer_size = 16384, .subbufs = 2, .receive_buffer = 1U << 20};
@@ -214,7 +215,7 @@ TEST_P(Faults, LostEventIsToldAsOverrun) {
 }
 
 TEST_P(Faults, SourceIsNotMadeInPart) {
-    for (const std::string place : {"source", "schema"}) {
+    for (const std::string place : {"source", "schema", "procfs"}) {
         SCOPED_TRACE(place);
         {
             const Fault fault{place};

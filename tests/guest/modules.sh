@@ -39,7 +39,7 @@ test_sources_go_with_their_module() {
 # For each transport: refused while a channel is open, whatever the source does, done when closed.
 test_unload_waits_for_no_channel() {
 	local t reader
-	for t in ioctl netlink netlink-nl relay mmap; do
+	for t in ioctl read netlink netlink-nl relay mmap; do
 		statctl source add synth sw0 size=64 mode=back-to-back cpus=0 >/dev/null || return
 		statctl -t "$t" samples sw0 --quiet >"$scratch/out" 2>"$scratch/err" &
 		reader=$!
@@ -60,7 +60,7 @@ test_large_sources_give_their_memory_back() {
 	before=$(awk '/^VmallocUsed/ { print $2 }' /proc/meminfo)
 	statctl source add synth big ports=16384 fields=256 queues=0 >/dev/null || return
 	local t
-	for t in ioctl netlink netlink-nl mmap; do
+	for t in ioctl read procfs netlink netlink-nl mmap; do
 		wants 0 statctl -t "$t" get big --group port --instance 1 --field rx_packets || return
 	done
 	statctl source del big || return

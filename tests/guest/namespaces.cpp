@@ -23,6 +23,9 @@ class Namespaces : public testing::TestWithParam<std::string> {
 };
 OVER_ALL_TRANSPORTS(Namespaces);
 
+class NamespacesOfStreams : public Namespaces {};
+OVER_TRANSPORTS_WITH(NamespacesOfStreams, statchan::Capability::samples);
+
 TEST_P(Namespaces, SeeOnlyTheirOwnSources) {
     Synth outside{"", "outside"};
     std::optional<statchan::Client> left;
@@ -47,15 +50,26 @@ TEST_P(Namespaces, SeeOnlyTheirOwnSources) {
     for (const auto* name : {"extra", "outside"}) {
         EXPECT_TRUE(left->source(name).error() == statchan::errc::no_such_source);
         EXPECT_TRUE(left->schema(name).error() == statchan::errc::no_such_source);
-        EXPECT_TRUE(left->subscribe(name).error() == statchan::errc::no_such_source);
+        if (left->capabilities().has(statchan::Capability::samples)) {
+            EXPECT_TRUE(left->subscribe(name).error() == statchan::errc::no_such_source);
+        }
+        if (left->capabilities().has(statchan::Capability::snapshot)) {
+            EXPECT_TRUE(left->snapshot(name).error() == statchan::errc::no_such_source);
+        }
         EXPECT_TRUE(left->remove_source(name).error() == statchan::errc::no_such_source);
+    }
+    if (left->capabilities().has(statchan::Capability::snapshot)) {
+        const Inside there{veth.left};  // read and mmap open a channel for it, where the thread is
+        const auto mine = left->snapshot("veth0");
+        ASSERT_OK(mine);
+        EXPECT_EQ(mine->info().source, left->source("veth0")->id);
     }
     ASSERT_OK(left->remove_source("veth0"));
     ASSERT_OK(right->remove_source("veth0"));
     ASSERT_OK(right->remove_source("extra"));
 }
 
-TEST_P(Namespaces, SeeOnlyTheirOwnChannelsAndEvents) {
+TEST_P(NamespacesOfStreams, SeeOnlyTheirOwnChannelsAndEvents) {
     const Inside there{veth.left};
     auto inside = open_client(GetParam());
     auto events = inside.events();
@@ -83,7 +97,7 @@ TEST_P(Namespaces, SeeOnlyTheirOwnChannelsAndEvents) {
     ASSERT_OK(inside.remove_source("mine"));
 }
 
-TEST_P(Namespaces, PacketsOfOneAreNotHeardInTheOther) {
+TEST_P(NamespacesOfStreams, PacketsOfOneAreNotHeardInTheOther) {
     std::optional<statchan::Stream> left;
     std::optional<statchan::Stream> right;
     Namespace third{"third"};

@@ -56,6 +56,9 @@ class Permission : public OverTransport {
 };
 OVER_ALL_TRANSPORTS(Permission);
 
+class PermissionOfStreams : public Permission {};
+OVER_TRANSPORTS_WITH(PermissionOfStreams, statchan::Capability::samples);
+
 TEST_P(Permission, DeviceIsForTheAdministrator) {
     const auto answer = nobody_asks([](statchan::Client&) { return "opened"; });
     if (is_netlink()) {
@@ -66,7 +69,7 @@ TEST_P(Permission, DeviceIsForTheAdministrator) {
     }
 }
 
-TEST_P(Permission, SamplesNeedTheCapability) {
+TEST_P(PermissionOfStreams, SamplesNeedTheCapability) {
     const DeviceForAll open;
     expect_denied(
         nobody_asks([&](statchan::Client& mine) { return verdict(mine.subscribe(synth.name())); }));
@@ -92,7 +95,7 @@ TEST_P(Permission, CountersAreForAllWhoMayOpen) {
 }
 
 // A program that gives its rights up keeps what it has opened; that is how daemons do it.
-TEST_P(Permission, StreamOutlivesTheRights) {
+TEST_P(PermissionOfStreams, StreamOutlivesTheRights) {
     EXPECT_EQ(in_child([&]() -> std::string {
                   auto mine = open_client(transport());
                   auto stream = mine.subscribe(synth.name(), {.timeout = 1ms});
@@ -107,7 +110,7 @@ TEST_P(Permission, StreamOutlivesTheRights) {
 
 // The rights that count are those over the network namespace: root in a user namespace of his own
 // is root over his own network only.
-TEST_P(Permission, OwnNamespaceGivesNoRightsOverOthers) {
+TEST_P(PermissionOfStreams, OwnNamespaceGivesNoRightsOverOthers) {
     const DeviceForAll open;
     const auto answer = as_nobody([&]() -> std::string {
         if (::unshare(CLONE_NEWUSER) != 0) return "skip";
@@ -119,7 +122,7 @@ TEST_P(Permission, OwnNamespaceGivesNoRightsOverOthers) {
     expect_denied(answer);
 }
 
-TEST_P(Permission, OwnNamespaceGivesRightsOverItself) {
+TEST_P(PermissionOfStreams, OwnNamespaceGivesRightsOverItself) {
     const DeviceForAll open;
     const auto answer = as_nobody([&]() -> std::string {
         if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return "skip";

@@ -8,7 +8,7 @@ set -u
 . "$(dirname "$0")/lib.sh"
 PATH=$STATCHAN_BUILD/cli:$STATCHAN_BUILD/docs/examples:$STATCHAN_BUILD/tests/guest:$PATH
 
-TRANSPORTS=(ioctl mmap relay netlink)
+TRANSPORTS=(ioctl read mmap relay netlink)
 
 channels_are() {
 	statctl -j ledger | jq -e "length == $1"
@@ -44,7 +44,7 @@ test_raw_readers_and_library_get_the_same_records() {
 		start "raw-$t" statchan_raw_reader -b 4194304 "$t" sw0 $((2 * count))
 		start "library-$t" statchan_library_reader "$t" sw0 $((2 * count))
 	done
-	wait_for channels_are 8 || fail "$(tail -n 1 "$scratch"/raw-* "$scratch"/library-*)" || return
+	wait_for channels_are 10 || fail "$(tail -n 1 "$scratch"/raw-* "$scratch"/library-*)" || return
 	statctl set sw0 cpus=2 pps=10000 count=$count run=1 >/dev/null || return
 	end_well || return
 	for name in "${!pids[@]}"; do
@@ -66,7 +66,7 @@ test_overload_is_told_and_books_close() {
 	for t in "${TRANSPORTS[@]}"; do
 		start "$t" statchan_raw_reader -b 65536 "$t" sw1 20000
 	done
-	wait_for channels_are 4 || fail "$(tail -n 1 "$scratch"/*)" || return
+	wait_for channels_are 5 || fail "$(tail -n 1 "$scratch"/*)" || return
 	statctl set sw1 emit=100 >/dev/null || return
 	kill -STOP "${pids[@]}"
 	statctl set sw1 emit=5000 >/dev/null || return
@@ -75,7 +75,7 @@ test_overload_is_told_and_books_close() {
 	# of a socket it may be the last that was lost: the end tells it
 	statctl source del sw1 || return
 	end_well || return
-	for t in ioctl mmap relay; do
+	for t in ioctl read mmap relay; do
 		grep -q '^lost ' "$scratch/$t" || fail "$t: no loss was told" || return
 	done
 	grep -qE 'lost by the socket [1-9]' "$scratch/netlink" || fail "$(tail -n 3 "$scratch/netlink")"
@@ -95,14 +95,14 @@ test_stop_is_the_end() {
 test_snapshots() {
 	local t generation=0
 	statctl source add synth sw3 ports=512 fields=64 queues=0 >/dev/null || return
-	for t in ioctl mmap netlink; do
+	for t in ioctl read mmap netlink; do
 		wants 0 statchan_raw_reader snapshot "$t" sw3 || return
 		generation=$((generation + 1))
 		says out "generation $generation counters 32768 fnv" || return
 		cp "$scratch/out" "$scratch/raw-$t"
 	done
 	statctl source del sw3 && statctl source add synth sw3 ports=512 fields=64 queues=0 >/dev/null || return
-	for t in ioctl mmap netlink; do
+	for t in ioctl read mmap netlink; do
 		wants 0 statchan_library_reader snapshot "$t" sw3 || return
 		cmp "$scratch/out" "$scratch/raw-$t" || fail "$t: $(cat "$scratch/out" "$scratch/raw-$t")" || return
 	done
@@ -116,7 +116,7 @@ test_failures_have_the_kernels_sentence() {
 		says err nosuch && one_line || return
 	done
 	statctl source add synth sw4 run=0 >/dev/null || return
-	for t in ioctl mmap relay; do
+	for t in ioctl read mmap relay; do
 		wants 1 statchan_raw_reader -b 999999999999 "$t" sw4 1 || return
 		says err buffer && one_line || return
 	done

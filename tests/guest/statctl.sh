@@ -8,8 +8,8 @@ set -u
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 PATH=$STATCHAN_BUILD/cli:$PATH
-transports=(ioctl netlink netlink-nl relay mmap)
-can_snapshot=(ioctl netlink netlink-nl mmap)
+transports=(ioctl read netlink netlink-nl relay mmap)
+can_snapshot=(ioctl read procfs netlink netlink-nl mmap)
 
 # Two namespaces for all tests, without packets that nobody asked for.
 make_namespaces() {
@@ -51,7 +51,7 @@ channels_are() {
 # ---- every command
 
 test_transports_are_listed() {
-	wants 0 statctl transports && says out "${transports[@]}"
+	wants 0 statctl transports && says out "${transports[@]}" procfs
 }
 
 commands_over() {
@@ -122,7 +122,7 @@ test_captures_are_those_of_tcpdump() {
 		"${left[@]}" statctl -t "$t" samples veth0 --snaplen 2000 -w "$scratch/$t" 2>"$scratch/$t.err" &
 		readers[$t]=$!
 	done
-	wait_for channels_are 4 || fail "$(cat "$scratch"/*.err)" || return # the two of netlink share one
+	wait_for channels_are 5 || fail "$(cat "$scratch"/*.err)" || return # the two of netlink share one
 	# an ARP exchange, and pings of one and of three frames
 	"${left[@]}" ping -q -i 0.01 -c 10 10.7.0.2 >/dev/null || return
 	"${left[@]}" ping -q -i 0.01 -c 5 -s 3000 10.7.0.2 >/dev/null || return
@@ -158,7 +158,7 @@ test_interface_vanishes_while_it_is_read() {
 		"${left[@]}" statctl -t "$t" samples dummy0 >"$scratch/out" 2>"$scratch/$t" &
 		readers[$t]=$!
 	done
-	wait_for channels_are 4 || fail "$(cat "$scratch"/*)" || return
+	wait_for channels_are 5 || fail "$(cat "$scratch"/*)" || return
 	ip -n left link del dummy0
 	for t in "${transports[@]}"; do
 		wait "${readers[$t]}" || fail "$t: status $?" || return
@@ -199,7 +199,7 @@ test_reader_that_never_reads() {
 			>"$scratch/$t.pipe" 2>"$scratch/$t" &
 		readers[$t]=$!
 	done
-	wait_for channels_are 4 || fail "$(cat "$scratch"/*)" || return
+	wait_for channels_are 5 || fail "$(cat "$scratch"/*)" || return
 	"${left[@]}" ping -q -f -c 3000 10.7.0.2 >"$scratch/ping" || fail "packets were held up: $(<"$scratch/ping")" || return
 	kill "${sleepers[@]}"
 	wait "${sleepers[@]}" 2>/dev/null

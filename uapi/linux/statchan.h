@@ -18,6 +18,24 @@
  *
  * Snapshots:
  *   ioctl      STATCHAN_IOC_SNAPSHOT copies one into the caller's buffer.
+ *   read       STATCHAN_IOC_CHANNEL_OPEN(read, SNAPSHOT) once, then pread() or
+ *              preadv(). At offset 0 it takes a new snapshot; one that is not read
+ *              whole by that call is held for the pieces at other offsets, which
+ *              so are all of it (-ENODATA if none is held; 0 from its end on).
+ *              STATCHAN_IOC_SNAPSHOT_MAP chooses one by age or generation: from
+ *              then on that one is read, at offset 0, too, until the next call.
+ *              read() goes on where the last read() was; there is no lseek().
+ *   procfs     text, the file NAME in STATCHAN_PROC_DIR below /proc/net:
+ *		generation N begin N end N flags N source N counters N schema N
+ *		group/instance/field N
+ *              and so on, a line for each counter in the order of the image; all
+ *              numbers are decimal. In names backslash and newline are octal escapes.
+ *              The first read() takes the snapshot, and the open file holds it:
+ *              all reads are of one generation. Before that a program may write
+ *              what it wants: "generation N", "max_age N" (ns), "digest" (" digest
+ *              N" ends the first line), "source N" (-ENOENT if the name is now
+ *              another's), with spaces between; -EBUSY after. Reads end with -EIO
+ *              when the source goes. NAME~legacy is no part of the protocol.
  *   netlink    STATCHAN_CMD_SNAPSHOT_GET, a dump. Each message carries
  *              STATCHAN_A_OFFSET and STATCHAN_A_DATA; all pieces together
  *              are one snapshot, taken once: a dump can not tear. A piece is
@@ -34,6 +52,11 @@
  * Samples: STATCHAN_IOC_CHANNEL_OPEN(transport, SAMPLES), then
  *   ioctl      poll(), STATCHAN_IOC_READ copies whole records of all CPUs. It
  *              does not wait: where there is nothing it copies nothing.
+ *   read       read() copies as many whole records of all CPUs as fit. Where there
+ *              is nothing it waits until poll() would report POLLIN; with
+ *              O_NONBLOCK it takes what there is, announced or not, and is
+ *              -EAGAIN if that is nothing. 0: the end of the stream. -EMSGSIZE:
+ *              not even the next record fits. -ESPIPE: pread() elsewhere than 0.
  *   mmap       per-CPU rings, see struct statchan_ring_producer.
  *   relay      per-CPU files in debugfs, named in the answer to the open; a CPU
  *              that was never online has none. Read, map or splice them; poll()
@@ -93,14 +116,16 @@
  *
  * ERRORS
  *
- * A failed ioctl leaves a sentence for people behind: STATCHAN_IOC_ERROR.
+ * A failed ioctl or read leaves a sentence for people behind:
+ * STATCHAN_IOC_ERROR; not -EAGAIN.
  * Generic netlink carries the same sentence as extended acknowledgment.
  * A dump that fails says so in NLMSG_DONE: its payload begins with the errno,
  * and the acknowledgment's attributes follow.
  *
  * PERMISSION
  *
- * Opening the device needs the rights of its file mode. Samples, source_add,
+ * Opening the device needs the rights of its file mode; netlink and the text of
+ * procfs are for all, a few at a time. Samples, source_add,
  * _del and _set need CAP_NET_ADMIN in the user namespace that owns the network
  * namespace, on every transport. Calibrating needs CAP_SYS_ADMIN.
  */
@@ -113,6 +138,7 @@
 #define STATCHAN_ABI		1
 
 #define STATCHAN_DEVICE		"statchan"	/* /dev/statchan */
+#define STATCHAN_PROC_DIR	"statchan"	/* /proc/net/statchan/ */
 #define STATCHAN_GENL_NAME	"statchan"
 #define STATCHAN_GENL_VERSION	1
 #define STATCHAN_GENL_EVENTS	"events"	/* multicast group of events */
@@ -447,6 +473,8 @@ enum statchan_transport_id {
 	STATCHAN_T_NETLINK = 2,
 	STATCHAN_T_RELAY = 3,
 	STATCHAN_T_MMAP = 4,
+	STATCHAN_T_READ = 5,
+	STATCHAN_T_PROCFS = 6,
 };
 
 #define STATCHAN_CAP_SNAPSHOT	0x0001U	/* snapshots on request */
@@ -528,12 +556,12 @@ struct statchan_snapshot_req {
 	__aligned_u64 buf;
 	__u64 len;		/* in: room; out: bytes of the image */
 	__u64 digest;		/* out: xxHash64, seed 0, of the counters */
-	__u64 offset;		/* out, SNAPSHOT_MAP only: where to mmap() */
+	__u64 offset;		/* out, SNAPSHOT_MAP only: where to mmap(), or 0 */
 };				/* too small: -EMSGSIZE, len set, buf untouched */
 
 enum statchan_channel_kind {
 	STATCHAN_CHANNEL_SAMPLES = 1,
-	STATCHAN_CHANNEL_SNAPSHOT = 2,	/* for SNAPSHOT_MAP */
+	STATCHAN_CHANNEL_SNAPSHOT = 2,	/* for SNAPSHOT_MAP, pread() */
 	STATCHAN_CHANNEL_LIVE = 3,
 };
 
@@ -675,7 +703,7 @@ struct statchan_calibrate {
 
 #define STATCHAN_CAL_ITERATIONS	(1ULL << 30)
 
-/* The sentence about this descriptor's last failed ioctl. */
+/* The sentence about this descriptor's last failed ioctl or read. */
 struct statchan_error {
 	__u32 size;
 	char  text[STATCHAN_ERROR_MAX];

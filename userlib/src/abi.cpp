@@ -58,6 +58,10 @@ std::string transport_name(std::uint32_t id) {
             return "relay";
         case STATCHAN_T_MMAP:
             return "mmap";
+        case STATCHAN_T_READ:
+            return "read";
+        case STATCHAN_T_PROCFS:
+            return "procfs";
         default:
             return fmt::format("transport {}", id);
     }

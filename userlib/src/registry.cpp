@@ -13,8 +13,10 @@ namespace {
 using enum Capability;
 
 // What each can do together with its half in the kernel; the tests compare the two.
-constexpr std::array<TransportEntry, 5> table{{
+constexpr std::array<TransportEntry, 7> table{{
     {"ioctl", snapshot | samples, open_ioctl},
+    {"read", snapshot | samples, open_read},
+    {"procfs", snapshot, open_procfs},
     {"netlink", snapshot | samples | events | multicast, open_netlink},
     {"netlink-nl", snapshot | samples | events | multicast, open_netlink_nl},
     {"relay", samples | files | overwrite, open_relay},

@@ -75,6 +75,8 @@ struct TransportEntry {
 [[nodiscard]] std::string transports_with(Capability capability);
 
 Result<std::unique_ptr<Transport>> open_ioctl(const ClientOptions& options);
+Result<std::unique_ptr<Transport>> open_read(const ClientOptions& options);
+Result<std::unique_ptr<Transport>> open_procfs(const ClientOptions& options);
 Result<std::unique_ptr<Transport>> open_netlink(const ClientOptions& options);
 Result<std::unique_ptr<Transport>> open_netlink_nl(const ClientOptions& options);
 Result<std::unique_ptr<Transport>> open_relay(const ClientOptions& options);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of transport procfs know of each other.
+ */
+#ifndef _STATCHAN_PROCFS_H
+#define _STATCHAN_PROCFS_H
+
+#include "../core.h"
+
+struct proc_ops;
+
+/* Where a line's counter is: value number (pos - 1) of the snapshot */
+struct statchan_proc_place {
+	u64 counter;
+	u32 group;
+	u32 instance;
+	u32 field;
+};
+
+extern const struct proc_ops statchan_proc_text_ops;	/* procfs_text.c */
+extern const struct proc_ops statchan_proc_legacy_ops;	/* procfs_legacy.c */
+
+static inline const struct statchan_group *
+statchan_proc_group(const struct statchan_schema *schema,
+		    const struct statchan_proc_place *at)
+{
+	return (const struct statchan_group *)(schema + 1) + at->group;
+}
+
+static inline const struct statchan_field *
+statchan_proc_field(const struct statchan_schema *schema,
+		    const struct statchan_proc_place *at)
+{
+	const struct statchan_group *groups = (const void *)(schema + 1);
+	const struct statchan_field *fields = (const void *)(groups + schema->n_groups);
+
+	return &fields[groups[at->group].first_field + at->field];
+}
+
+void statchan_proc_find(const struct statchan_schema *schema,
+			struct statchan_proc_place *at, u64 counter);
+void statchan_proc_next(const struct statchan_schema *schema,
+			struct statchan_proc_place *at);
+
+#endif /* _STATCHAN_PROCFS_H */

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How it was done before there was seq_file.
+ *
+ * Everything is formatted into one page, and what does not fit is cut off without
+ * a word, even within a line; each read formats anew, from another snapshot. So
+ * was read_proc. It is kept to show that limit: the library never uses it.
+ */
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/gfp.h>
+#include <linux/kernel.h>
+#include <linux/proc_fs.h>
+#include <linux/string.h>
+
+#include "procfs.h"
+
+static size_t legacy_format(const struct statchan_snap *snap, char *page)
+{
+	const struct statchan_schema *schema = snap->src->schema;
+	const u64 *counters = (const u64 *)(snap->image + 1);
+	struct statchan_proc_place at = {};
+	size_t len = 0, part;
+	char line[128];
+
+	while (at.counter < schema->n_counters && len < PAGE_SIZE) {
+		part = scnprintf(line, sizeof(line), "%s/%u/%s %llu\n",
+				 statchan_proc_group(schema, &at)->name,
+				 at.instance,
+				 statchan_proc_field(schema, &at)->name,
+				 counters[at.counter]);
+		part = min(part, PAGE_SIZE - len);
+		memcpy(page + len, line, part);
+		len += part;
+		statchan_proc_next(schema, &at);
+	}
+	return len;
+}
+
+static ssize_t legacy_read(struct file *file, char __user *to, size_t len,
+			   loff_t *pos)
+{
+	char *page = (char *)__get_free_page(GFP_KERNEL);
+	struct statchan_snap *snap;
+	ssize_t ret;
+
+	if (!page)
+		return -ENOMEM;
+	snap = statchan_snap_get(pde_data(file_inode(file)), 0, 0, NULL);
+	if (IS_ERR(snap)) {
+		ret = PTR_ERR(snap);
+	} else {
+		ret = legacy_format(snap, page);
+		statchan_snap_put(snap);
+		ret = simple_read_from_buffer(to, len, pos, page, ret);
+	}
+	free_page((unsigned long)page);
+	return ret;
+}
+
+const struct proc_ops statchan_proc_legacy_ops = {
+	.proc_read = legacy_read,
+	.proc_lseek = default_llseek,
+};
