@@ -19,7 +19,7 @@ TEST(Completion, OfCommandsTransportsAndOptions) {
     EXPECT_EQ(completed("statctl s"), "sources source set schema samples\n");
     EXPECT_EQ(completed("statctl -j wa"), "watch\n");
     EXPECT_EQ(completed("statctl -t net"), "netlink netlink-nl\n");
-    EXPECT_EQ(completed("statctl get -t r"), "relay\n");
+    EXPECT_EQ(completed("statctl get -t r"), "read relay\n");
     EXPECT_EQ(completed("statctl source \"\""), "add del\n");
     EXPECT_EQ(completed("statctl source add n"), "netdev\n");
     EXPECT_EQ(completed("statctl -t mmap samples eth0 --wa"), "--watermark --watermark-bytes\n");
