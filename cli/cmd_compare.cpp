@@ -66,7 +66,8 @@ Result<void> run_compare(Context& context, CompareCommand& command) {
     if (::isatty(2) == 1) fmt::print(stderr, "\r\033[K");
     if (!results) return failure(results);
     // What was asked for in part is no basis for advice.
-    const bool whole = command.options.workloads.empty() && command.options.transports.empty();
+    const bool whole = command.options.workloads.empty() && command.options.transports.empty() &&
+                       command.options.source.empty();
     if (!command.folder.empty() || whole) {
         const auto folder = command.folder.empty() ? measure::default_folder() : command.folder;
         if (auto written = measure::write_results(*results, folder); !written) return written;
@@ -88,7 +89,9 @@ void set_up_compare(CommandLine& line) {
     line.flag("--quick", command->options.quick, "few sizes and short windows");
     line.option("--transports", command->transports, "A,B", "only these transports");
     line.option("--workload", command->workloads, "A,B",
-                "only these: snapshot, samples, latency, control");
+                "only these: snapshot, samples, producer, lossless, latency, control");
+    line.option("--source", command->options.source, "NAME",
+                "this source as it is, with the traffic it has, instead of a synth");
     line.option("--sizes", command->sizes, "A,B", "bytes of a snapshot's counters, or of a record");
     line.option("--rates", command->rates, "A,B", "records per second, for latency");
     line.number("--repeat", command->repeat, "measure each point so many times (5; 3 if quick)");
