@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
-// Workload producer: what a record costs the CPU that emits it, as long as nobody reads. The source
-// is told to emit so many and to return, once few and once many: the difference is free of what
-// starting a run costs, and the quickest of several runs of what else the machine does. A thread of
-// the kernel emits; what interrupts spend there on behalf of the transport is in it.
+// Workload producer: what a record costs the CPU that emits it, while nobody reads, and then the
+// thread that reads it, while nobody emits. The source is told to emit so many and to return, once
+// few and once many: the difference is free of what starting a run costs, and the quickest of
+// several runs of what else the machine does. A thread of the kernel emits; what interrupts spend
+// there on behalf of the transport is in it.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <limits>
 
+#include "measure/experiment.hpp"
 #include "measure/stream_point.hpp"
+#include "measure/usage.hpp"
 
 namespace statctl::measure {
 
@@ -21,11 +24,14 @@ constexpr int rounds = 15;
 constexpr double few = 500;
 constexpr double many = 3000;
 
-// Nanoseconds until so many have been emitted; all of them are read afterwards.
-std::optional<double> emit(StreamPoint& self, double records) {
-    const auto start = Clock::now();
-    if (!self.generate(fmt::format("emit={:.0f}", records))) return std::nullopt;
-    const std::chrono::duration<double, std::nano> took = Clock::now() - start;
+struct Cost {
+    double produce = std::numeric_limits<double>::max();  // nanoseconds, of all
+    double consume = produce;
+};
+
+// Takes so many; what that cost the thread.
+std::optional<double> consume(StreamPoint& self, double records) {
+    const auto before = thread_time();
     for (double left = records; left > 0;) {
         const auto batch = self.next(std::chrono::seconds{5});
         if (!batch) return std::nullopt;
@@ -36,26 +42,36 @@ std::optional<double> emit(StreamPoint& self, double records) {
                             records));
             return std::nullopt;
         }
-        for (const auto& sample : batch->samples()) self.check(sample), --left;
+        std::uint64_t sum = 0;
+        for (const auto& sample : batch->samples())
+            sum += sample.seq() + sample.payload().size(), --left;
+        use(&sum);
     }
     self.release();
-    return took.count();
+    return static_cast<double>((thread_time() - before).count());
+}
+
+// So many are emitted, then read.
+bool transfer(StreamPoint& self, double records, Cost& least) {
+    const auto start = Clock::now();
+    if (!self.generate(fmt::format("emit={:.0f}", records))) return false;
+    const std::chrono::duration<double, std::nano> took = Clock::now() - start;
+    const auto consumed = consume(self, records);
+    if (!consumed) return false;
+    least.produce = std::min(least.produce, took.count());
+    least.consume = std::min(least.consume, *consumed);
+    return true;
 }
 
 void produce(StreamPoint& self) {
     const auto& load = self.load();
     if (!self.generate(fmt::format("run=0 context=process cpus=1 size={}", load.bytes()))) return;
-    auto least_few = std::numeric_limits<double>::max();
-    auto least_many = least_few;
-    for (int i = 0; i < rounds; ++i) {
-        const auto a = emit(self, few);
-        const auto b = a ? emit(self, many) : std::nullopt;
-        if (!b) return;
-        least_few = std::min(least_few, *a);
-        least_many = std::min(least_many, *b);
-    }
-    add_metric(self.point(), "producer.alone", "ns/record",
-               (least_many - least_few) / (many - few));
+    Cost warm_up, a, b;
+    if (!transfer(self, few, warm_up)) return;
+    for (int i = 0; i < rounds; ++i)
+        if (!transfer(self, few, a) || !transfer(self, many, b)) return;
+    add_metric(self.point(), "producer.alone", "ns/record", (b.produce - a.produce) / (many - few));
+    add_metric(self.point(), "consumer.alone", "ns/record", (b.consume - a.consume) / (many - few));
 }
 
 }  // namespace

@@ -20,13 +20,13 @@ measured() {
 		.value.median > 0 and .value.min <= .value.median and .value.median <= .value.max)"
 }
 
-kernel='.name | test("kernel|copy_to_user|page.remap|skb.alloc")'
+kernel='.name | test("kernel|copy_to_user|page.remap|skb.alloc|emit")'
 
 test_root_gets_all() {
 	wants 0 statctl -j calibrate --quick || return
 	[[ ! -s $scratch/err ]] || fail "$(<"$scratch/err")" || return
-	measured true && holds '.primitives | length == 25' && holds '.environment.abi > 0' || return
-	holds "[.primitives[] | select($kernel)] | length == 10"
+	measured true && holds '.primitives | length == 27' && holds '.environment.abi > 0' || return
+	holds "[.primitives[] | select($kernel)] | length == 12"
 }
 
 test_as_a_table() {

@@ -63,7 +63,8 @@ test_control_c_keeps_what_was_measured() {
 	statctl compare --out "$scratch/part" --workload snapshot --sizes 4K </dev/null >"$scratch/out" 2>"$scratch/err" &
 	local comparison=$!
 	wait_for sh -c "statctl -j sources | jq -e 'length == 1'" || return
-	first=$(pgrep -P "$comparison") || fail 'no point is measured' || return
+	wait_for pgrep -P "$comparison" || return
+	first=$(pgrep -P "$comparison")
 	# the next point is measured: the first is done
 	wait_for sh -c "next=\$(pgrep -P $comparison) && [ \"\$next\" != $first ]" || return
 	kill -INT "$comparison"
