@@ -109,15 +109,14 @@ static __always_inline void *emit_reserve(struct statchan_channel_cpu *cc,
 	return t->reserve(cc, room, reason);
 }
 
-static __always_inline void emit_commit(struct statchan_channel_cpu *cc,
-					u32 room)
+static __always_inline bool emit_commit(struct statchan_channel_cpu *cc,
+					u32 room, u32 *reason)
 {
 	const struct statchan_transport *t = cc->ch->transport;
 
 	if (likely(t->commit == statchan_ring_commit))
-		statchan_ring_commit_inline(cc, room);
-	else
-		t->commit(cc, room);
+		return statchan_ring_commit_inline(cc, room);
+	return t->commit(cc, room, reason);
 }
 
 /* Tell the consumer of the losses. Return: whether all could be told. */
@@ -144,7 +143,8 @@ static bool emit_gaps(struct statchan_channel_cpu *cc, u32 *reason)
 			.last_ns = gap->last_ns,
 			.reason = r,
 		};
-		t->commit(cc, sizeof(*lost));
+		if (!t->commit(cc, sizeof(*lost), reason))
+			return false;
 		cc->bytes += sizeof(*lost);
 		cc->gaps &= ~BIT(r);
 	}
@@ -211,14 +211,14 @@ static void emit_to(struct statchan_channel *ch, u32 cpu,
 		reason = STATCHAN_LOST_INJECTED;
 	else if (likely(!cc->gaps) || emit_gaps(cc, &reason))
 		dst = emit_reserve(cc, room, &reason);
-	if (unlikely(!dst)) {
+	if (likely(dst))
+		statchan_record_write(dst, s, captured, rate, cpu, seq, time_ns);
+	if (unlikely(!dst || !emit_commit(cc, room, &reason))) {
 		emit_lose(cc, reason, seq, time_ns);
 		/* the flush tells the loss if no record follows */
 		emit_arm(cc);
 		goto unlock;
 	}
-	statchan_record_write(dst, s, captured, rate, cpu, seq, time_ns);
-	emit_commit(cc, room);
 	cc->accepted++;
 	cc->bytes += room;
 	if (captured < s->len)
