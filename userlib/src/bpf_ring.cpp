@@ -7,11 +7,16 @@
 
 namespace statchan::detail {
 
-// Of any `samples` accepted in a row one reaches the watermark, and so with bytes.
+// Of any `samples` accepted in a row one reaches the watermark, and so with bytes. A slot is of 64
+// bytes at least, so mostly there is no need to walk.
 bool BpfRing::waits(std::uint32_t samples, std::uint64_t bytes) const noexcept {
-    const auto most_samples = samples != 0 ? samples : std::numeric_limits<std::uint32_t>::max();
-    const auto most_bytes = bytes != 0 ? bytes : std::numeric_limits<std::uint64_t>::max();
-    std::uint32_t found = 0;
+    constexpr std::uint64_t none = std::numeric_limits<std::uint64_t>::max();
+    constexpr std::uint64_t least_slot = 64;
+    const std::uint64_t most_samples = samples != 0 ? samples : none / least_slot;
+    const std::uint64_t most_bytes = bytes != 0 ? bytes : none;
+    const auto there = load_acquire<std::uint64_t>(producer_) - pos_;
+    if (there < most_samples * least_slot && there < most_bytes) return false;
+    std::uint64_t found = 0;
     std::uint64_t found_bytes = 0;
     auto ahead = *this;
     Chunk record;

@@ -44,7 +44,7 @@ class Silence {
 
 Fail bpf_failed(int err, Task task, std::string_view what) {
     auto failure = fail_errno(err, task, what);
-    if (err == EPERM || err == EACCES) failure.value().way_out = way_out;
+    if (err == EPERM) failure.value().way_out = way_out;
     return failure;
 }
 
@@ -156,6 +156,8 @@ Result<void> BpfStream::collect_ring(BpfRing& ring) {
         const auto found = ring.next(record);
         if (found == BpfRing::Found::nothing) break;
         if (found == BpfRing::Found::bad) return ring.bad(task());
+        if (add_next(ring.cpu(), record)) [[likely]]
+            continue;
         auto added = add_chunk(record, {.cpu = ring.cpu()});
         if (!added) return pass_on(std::move(added.error()));
     }
@@ -213,7 +215,6 @@ std::string bpf_unusable() {
     if (program) return {};
     switch (errno) {
         case EPERM:
-        case EACCES:
             return "BPF programs may not be loaded: " + std::string{way_out};
         case ENOSYS:
             return "this kernel has no BPF (CONFIG_BPF_SYSCALL): use another transport";
