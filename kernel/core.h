@@ -287,7 +287,8 @@ struct statchan_channel {
  *		and *reason. Beside it cc->spare bytes must be left for other
  *		reserves. Nothing is visible to the consumer yet; a second
  *		reserve without commit returns the same place.
- * @commit:	the reserved record is complete
+ * @commit:	the reserved record is complete. Return: whether it was taken, else
+ *		*reason; then it is lost, as if reserve had failed
  * @announce:	all committed may be delivered now. Return: whether @notify must
  *		be called to reach a sleeping consumer.
  * And:
@@ -316,7 +317,7 @@ struct statchan_transport {
 	void (*close)(struct statchan_channel *ch);
 
 	void *(*reserve)(struct statchan_channel_cpu *cc, u32 room, u32 *reason);
-	void (*commit)(struct statchan_channel_cpu *cc, u32 room);
+	bool (*commit)(struct statchan_channel_cpu *cc, u32 room, u32 *reason);
 	bool (*announce)(struct statchan_channel_cpu *cc);
 
 	void (*notify)(struct statchan_channel_cpu *cc);
@@ -366,6 +367,7 @@ extern const struct statchan_transport statchan_transport_relay;
 extern const struct statchan_transport statchan_transport_mmap;
 extern const struct statchan_transport statchan_transport_read;
 extern const struct statchan_transport statchan_transport_procfs;
+extern const struct statchan_transport statchan_transport_bpf;
 
 int statchan_transports_check(void);
 void statchan_relay_init(void);

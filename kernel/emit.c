@@ -120,14 +120,13 @@ static __always_inline void *emit_reserve(struct statchan_channel_cpu *cc,
 	return t->reserve(cc, room, &cc->reason);
 }
 
-static __always_inline void emit_commit(struct statchan_channel_cpu *cc,
+static __always_inline bool emit_commit(struct statchan_channel_cpu *cc,
 					const struct statchan_transport *t,
 					u32 room)
 {
 	if (likely(t->commit == statchan_ring_commit))
-		statchan_ring_commit_inline(cc, room);
-	else
-		t->commit(cc, room);
+		return statchan_ring_commit_inline(cc, room);
+	return t->commit(cc, room, &cc->reason);
 }
 
 /* Tell the consumer of the losses. Return: false, and cc->reason, if not all could be. */
@@ -154,7 +153,8 @@ static bool emit_gaps(struct statchan_channel_cpu *cc)
 			.last_ns = gap->last_ns,
 			.reason = r,
 		};
-		t->commit(cc, sizeof(*lost));
+		if (!t->commit(cc, sizeof(*lost), &cc->reason))
+			return false;
 		cc->bytes += sizeof(*lost);
 		cc->gaps &= ~BIT(r);
 	}
@@ -216,16 +216,14 @@ static __always_inline void emit_to(struct statchan_channel *ch, u32 cpu,
 		cc->reason = STATCHAN_LOST_INJECTED;
 	else if (likely(!cc->gaps) || emit_gaps(cc))
 		rec = emit_reserve(cc, t, room);
-	if (unlikely(!rec)) {
+	if (likely(rec))
+		statchan_record_write(rec, s, captured, rate, cpu, seq, time_ns);
+	if (unlikely(!rec || !emit_commit(cc, t, room))) {
 		emit_lose(cc, seq, time_ns);
 		goto unlock;
 	}
-	statchan_record_write(rec, s, captured, rate, cpu, seq, time_ns);
-	if (unlikely(captured < s->len)) {
-		rec->flags |= STATCHAN_REC_TRUNCATED;
+	if (unlikely(captured < s->len))
 		cc->truncated++;
-	}
-	emit_commit(cc, t, room);
 	cc->accepted++;
 	cc->bytes += room;
 	/* tell the consumer now, or at the latest in time */

@@ -34,6 +34,7 @@ static const char *const names[STATCHAN_N_FAULTS] = {
 	[STATCHAN_FAULT_NETLINK_SOCKET] = "netlink_socket",
 	[STATCHAN_FAULT_EVENT] = "event",
 	[STATCHAN_FAULT_PROCFS] = "procfs",
+	[STATCHAN_FAULT_BPF] = "bpf",
 };
 
 /* Of one place; all under faults_lock */

@@ -78,8 +78,7 @@ static inline void record_write_packet(struct statchan_record *rec,
  * @seq:	its number on @cpu
  * @time_ns:	CLOCK_MONOTONIC
  *
- * Every byte of the room is written: nothing old leaves the kernel. The caller
- * sets STATCHAN_REC_TRUNCATED.
+ * Every byte of the room is written: nothing old leaves the kernel.
  */
 static inline void statchan_record_write(struct statchan_record *rec,
 					 const struct statchan_sample *s,
@@ -100,6 +99,8 @@ static inline void statchan_record_write(struct statchan_record *rec,
 	rec->ifindex = s->ifindex;
 	rec->rate = rate;
 	record_write_packet(rec, s);
+	if (unlikely(captured < s->len))
+		rec->flags |= STATCHAN_REC_TRUNCATED;
 	if (captured)
 		statchan_record_payload(rec + 1, s, captured, cpu, seq);
 }

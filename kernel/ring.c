@@ -91,9 +91,9 @@ void *statchan_ring_make_room(struct statchan_channel_cpu *cc, u32 room,
 	return NULL;
 }
 
-void statchan_ring_commit(struct statchan_channel_cpu *cc, u32 room)
+bool statchan_ring_commit(struct statchan_channel_cpu *cc, u32 room, u32 *reason)
 {
-	statchan_ring_commit_inline(cc, room);
+	return statchan_ring_commit_inline(cc, room);
 }
 
 bool statchan_ring_announce(struct statchan_channel_cpu *cc)

@@ -49,7 +49,7 @@ void *statchan_ring_reserve(struct statchan_channel_cpu *cc, u32 room,
 			    u32 *reason);
 void *statchan_ring_make_room(struct statchan_channel_cpu *cc, u32 room,
 			      u32 *reason);
-void statchan_ring_commit(struct statchan_channel_cpu *cc, u32 room);
+bool statchan_ring_commit(struct statchan_channel_cpu *cc, u32 room, u32 *reason);
 bool statchan_ring_announce(struct statchan_channel_cpu *cc);
 void statchan_ring_end(struct statchan_channel *ch);
 bool statchan_ring_readable(struct statchan_channel *ch);
@@ -66,7 +66,7 @@ statchan_ring_reserve_inline(struct statchan_channel_cpu *cc, u32 room,
 	return ring->data + (ring->head & (ring->size - 1));
 }
 
-static __always_inline void
+static __always_inline bool
 statchan_ring_commit_inline(struct statchan_channel_cpu *cc, u32 room)
 {
 	struct statchan_ring *ring = cc->priv;
@@ -74,6 +74,7 @@ statchan_ring_commit_inline(struct statchan_channel_cpu *cc, u32 room)
 	ring->head += room;
 	/* the record is complete before it can be seen: consumer's load-acquire */
 	smp_store_release(&ring->producer->head, ring->head);
+	return true;
 }
 
 static inline u64 statchan_ring_stride(const struct statchan_channel *ch)

@@ -14,6 +14,7 @@ static const struct statchan_transport *const transports[] = {
 	&statchan_transport_netlink,
 	&statchan_transport_relay,
 	&statchan_transport_mmap,
+	&statchan_transport_bpf,
 };
 
 /* Once, at load: a transport has all slots its capabilities promise. */

@@ -366,7 +366,7 @@ static void *nl_reserve(struct statchan_channel_cpu *cc, u32 room, u32 *reason)
 	return skb_tail_pointer(next);
 }
 
-static void nl_commit(struct statchan_channel_cpu *cc, u32 room)
+static bool nl_commit(struct statchan_channel_cpu *cc, u32 room, u32 *reason)
 {
 	struct nl_cpu *nc = cc->priv;
 	const struct statchan_record *rec;
@@ -376,6 +376,7 @@ static void nl_commit(struct statchan_channel_cpu *cc, u32 room)
 
 	if (likely(rec->type == STATCHAN_RECORD_SAMPLE))
 		nl_msg(nc->cur)->records++;
+	return true;
 }
 
 static bool nl_announce(struct statchan_channel_cpu *cc)

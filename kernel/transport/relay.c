@@ -179,7 +179,8 @@ static void *relay_transport_reserve(struct statchan_channel_cpu *cc, u32 room,
 	return buf->data + buf->offset;
 }
 
-static void relay_transport_commit(struct statchan_channel_cpu *cc, u32 room)
+static bool relay_transport_commit(struct statchan_channel_cpu *cc, u32 room,
+				   u32 *reason)
 {
 	struct rchan_buf *buf = relay_buf(cc);
 	const struct statchan_record *rec = buf->data + buf->offset;
@@ -189,6 +190,7 @@ static void relay_transport_commit(struct statchan_channel_cpu *cc, u32 room)
 				       buf->chan->n_subbufs]++;
 	/* the record is complete before read() may copy it */
 	smp_store_release(&buf->offset, buf->offset + room);
+	return true;
 }
 
 static u64 relay_produced(const struct rchan_buf *buf)

@@ -8,7 +8,7 @@ set -u
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 PATH=$STATCHAN_BUILD/cli:$PATH
-transports=(ioctl read netlink netlink-nl relay mmap)
+transports=(ioctl read netlink netlink-nl relay mmap bpf)
 can_snapshot=(ioctl read procfs netlink netlink-nl mmap)
 
 # source_with PARAMS...: sw0, which rests until it is told to emit; a test that failed may have left
@@ -167,15 +167,15 @@ test_signal_switches_the_transport() {
 	in_background statctl -j samples sw0 --strict --quiet --buffer 1M
 	wait_for has_channel || fail "$(<"$scratch/err")" || return
 	statctl set sw0 run=1
-	for n in 1 2 3 4 5 6; do
+	for n in 1 2 3 4 5 6 7; do
 		kill -USR1 "$reader"
 		wait_for sh -c "[ \$(grep -c 'switched from' $scratch/err) -ge $n ]" ||
 			fail "switch $n: $(<"$scratch/err")" || return
 	done
 	statctl set sw0 run=0
 	ends_with 0 || return
-	says err 'switched from mmap to ioctl' 'switched from ioctl to read' 'switched from read to netlink:' \
-		'switched from netlink to netlink-nl' 'switched from netlink-nl to relay' 'switched from relay to mmap' || return
+	says err 'switched from bpf to ioctl' 'switched from ioctl to read' 'switched from read to netlink:' \
+		'switched from netlink to netlink-nl' 'switched from netlink-nl to relay' 'switched from relay to mmap' 'switched from mmap to bpf' || return
 	[[ $(account '"\(.closes) \(.total.received == .total.produced)"') = 'true true' ]] ||
 		fail "$(account .)" || return
 	[[ $(account .total.produced) = $(statctl -j sources | jq '.[0].emitted') ]] ||
@@ -191,7 +191,7 @@ test_key_switches_the_transport() {
 		wait_for grep -q 'switched from' "$scratch/typescript"
 		printf '\003'
 	) | script -qfec 'statctl samples sw0 --quiet' "$scratch/typescript" >/dev/null
-	grep -q 'switched from mmap to ioctl' "$scratch/typescript" || fail "$(<"$scratch/typescript")" || return
+	grep -q 'switched from mmap to bpf' "$scratch/typescript" || fail "$(<"$scratch/typescript")" || return
 	statctl source del sw0
 }
 

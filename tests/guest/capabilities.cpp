@@ -14,11 +14,11 @@ using statchan::Capability;
 TEST(TransportTable, IsAsPromised) {
     using Names = std::vector<std::string>;
     EXPECT_EQ(all_transports(),
-              (Names{"ioctl", "read", "procfs", "netlink", "netlink-nl", "relay", "mmap"}));
+              (Names{"ioctl", "read", "procfs", "netlink", "netlink-nl", "relay", "mmap", "bpf"}));
     EXPECT_EQ(transports_with(Capability::snapshot),
               (Names{"ioctl", "read", "procfs", "netlink", "netlink-nl", "mmap"}));
     EXPECT_EQ(transports_with(Capability::samples),
-              (Names{"ioctl", "read", "netlink", "netlink-nl", "relay", "mmap"}));
+              (Names{"ioctl", "read", "netlink", "netlink-nl", "relay", "mmap", "bpf"}));
     EXPECT_EQ(transports_with(Capability::live), (std::vector<std::string>{"mmap"}));
     EXPECT_EQ(transports_with(Capability::multicast),
               (std::vector<std::string>{"netlink", "netlink-nl"}));
@@ -77,8 +77,8 @@ TEST_P(Capabilities, SaysWhatItIs) {
         }
     }
     std::sort(names.begin(), names.end());
-    EXPECT_EQ(names,
-              (std::vector<std::string>{"ioctl", "mmap", "netlink", "procfs", "read", "relay"}));
+    EXPECT_EQ(names, (std::vector<std::string>{"bpf", "ioctl", "mmap", "netlink", "procfs", "read",
+                                               "relay"}));
 }
 
 TEST_P(Capabilities, RefusesSnapshotsItDoesNotHave) {

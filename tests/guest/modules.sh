@@ -39,7 +39,7 @@ test_sources_go_with_their_module() {
 # For each transport: refused while a channel is open, whatever the source does, done when closed.
 test_unload_waits_for_no_channel() {
 	local t reader
-	for t in ioctl read netlink netlink-nl relay mmap; do
+	for t in ioctl read netlink netlink-nl relay mmap bpf; do
 		statctl source add synth sw0 size=64 mode=back-to-back cpus=0 >/dev/null || return
 		statctl -t "$t" samples sw0 --quiet >"$scratch/out" 2>"$scratch/err" &
 		reader=$!

@@ -8,7 +8,7 @@ set -u
 # shellcheck source=tests/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 PATH=$STATCHAN_BUILD/cli:$PATH
-transports=(ioctl read netlink netlink-nl relay mmap)
+transports=(ioctl read netlink netlink-nl relay mmap bpf)
 can_snapshot=(ioctl read procfs netlink netlink-nl mmap)
 
 # Two namespaces for all tests, without packets that nobody asked for.

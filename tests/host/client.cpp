@@ -16,7 +16,7 @@ TEST(Client, UnknownTransportListsThoseThereAre) {
     EXPECT_FAILS(client, errc::unknown_transport);
     EXPECT_EQ(client.error().message(),
               "open transport 'carrier-pigeon': no such transport, asked for by the program; "
-              "there are: ioctl, read, procfs, netlink, netlink-nl, relay, mmap");
+              "there are: ioctl, read, procfs, netlink, netlink-nl, relay, mmap, bpf");
 }
 
 TEST(Client, EnvironmentNamesTheTransport) {
@@ -28,7 +28,7 @@ TEST(Client, EnvironmentNamesTheTransport) {
 }
 
 TEST(Client, NoDeviceMeansNoModule) {
-    for (const auto* transport : {"ioctl", "read", "procfs", "relay", "mmap"}) {
+    for (const auto* transport : {"ioctl", "read", "procfs", "relay", "mmap", "bpf"}) {
         const auto client = Client::open({.transport = transport, .device = "/dev/no-statchan"});
         EXPECT_FAILS(client, errc::module_not_loaded);
         EXPECT_EQ(client.error().message(),
@@ -42,9 +42,10 @@ TEST(Client, AnotherDeviceIsNoStatchan) {
 
 TEST(Transports, AreAListWithCapabilities) {
     const auto list = transports();
-    ASSERT_EQ(list.size(), 7U);
+    ASSERT_EQ(list.size(), 8U);
     EXPECT_EQ(list[0].name, "ioctl");
     EXPECT_TRUE(list[6].capabilities.has(Capability::live));
+    EXPECT_EQ(to_string(list[7].capabilities), "samples, zerocopy");
     EXPECT_EQ(to_string(list[5].capabilities), "samples, overwrite, files");
     EXPECT_EQ(detail::transports_with(Capability::snapshot),
               "ioctl, read, procfs, netlink, netlink-nl, mmap");

@@ -97,6 +97,20 @@ FIELD(statchan_ring_producer, cpu, 28);
 FIELD(statchan_ring_producer, evicting, 32);
 FIELD(statchan_ring_producer, evicted, 40);
 
+SIZE(statchan_bpf, 376);
+FIELD(statchan_bpf, key, 0);
+FIELD(statchan_bpf, op, 8);
+FIELD(statchan_bpf, answer, 12);
+FIELD(statchan_bpf, cpu, 16);
+FIELD(statchan_bpf, room, 20);
+FIELD(statchan_bpf, slot, 24);
+FIELD(statchan_bpf, reserved, 28);
+FIELD(statchan_bpf, size, 32);
+FIELD(statchan_bpf, head, 40);
+FIELD(statchan_bpf, tail, 48);
+FIELD(statchan_bpf, pad, 56);
+FIELD(statchan_bpf, record, 64);
+
 SIZE(statchan_live, 64);
 FIELD(statchan_live, magic, 0);
 FIELD(statchan_live, flags, 4);
@@ -177,7 +191,7 @@ FIELD(statchan_channel_config, subbufs, 32);
 FIELD(statchan_channel_config, mode, 36);
 FIELD(statchan_channel_config, period_ns, 40);
 
-SIZE(statchan_channel_req, 272);
+SIZE(statchan_channel_req, 280);
 FIELD(statchan_channel_req, size, 0);
 FIELD(statchan_channel_req, source, 4);
 FIELD(statchan_channel_req, transport, 8);
@@ -191,6 +205,7 @@ FIELD(statchan_channel_req, follows, 124);
 FIELD(statchan_channel_req, ring_stride, 128);
 FIELD(statchan_channel_req, map_len, 136);
 FIELD(statchan_channel_req, path, 144);
+FIELD(statchan_channel_req, key, 272);
 
 SIZE(statchan_channel_info, 128);
 FIELD(statchan_channel_info, size, 0);

@@ -11,7 +11,7 @@ def version_and_transports():
     with Family() as f:
         same("abi", f.do("version-get")[0]["abi"], 1)
         found = {t["name"]: t["caps"] for t in f.dump("transport-get")}
-        same("transports", sorted(found), ["ioctl", "mmap", "netlink", "procfs", "read", "relay"])
+        same("transports", sorted(found), ["bpf", "ioctl", "mmap", "netlink", "procfs", "read", "relay"])
 
 
 @test

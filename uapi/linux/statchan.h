@@ -78,6 +78,8 @@
  *              CHANNEL is not ours. None is larger than 64 KiB. A socket in the
  *              group is no reader: the channel lives as long as a socket that
  *              opened it.
+ *   bpf        per-CPU BPF ring buffers of a program that the consumer has attached
+ *              before, see struct statchan_bpf; poll() the channel's own descriptor.
  * poll() on a descriptor that has a channel of samples: POLLIN when records are
  * announced, POLLHUP from the end of the stream on; what was accepted before can
  * still be read. A channel dies with the file or socket that opened it.
@@ -314,7 +316,7 @@ enum statchan_lost_reason {
 	STATCHAN_LOST_NO_MEMORY = 1,	/* before: an allocation failed */
 	STATCHAN_LOST_OVERSIZE = 2,	/* before: larger than the buffer */
 	STATCHAN_LOST_SOCKET_OVERRUN = 3, /* after: buffer of a socket full */
-	STATCHAN_LOST_CONSUMER_GONE = 4, /* after: the consumer left */
+	STATCHAN_LOST_CONSUMER_GONE = 4, /* before: its BPF program is not there */
 	STATCHAN_LOST_OVERWRITTEN = 5,	/* after: mode overwrite, the oldest */
 	STATCHAN_LOST_INJECTED = 6,	/* before: by the faults switch */
 	STATCHAN_N_LOST = 8,		/* room in struct statchan_ledger */
@@ -466,6 +468,79 @@ struct statchan_live {
 	__u64 errors;
 };
 
+/* ---- samples over bpf ---- */
+
+/*
+ * The tracepoint STATCHAN_BPF_TRACEPOINT shows each record of each channel of this
+ * transport to the BPF programs (raw tracepoint, writable) that are attached to it. A
+ * program answers for the channel with its key and leaves the others alone. It has
+ * a BPF ring buffer for each possible CPU, all new and of the same size.
+ *
+ * A consumer loads and attaches such a program, with a key that nobody else has,
+ * and then opens the channel with this key; no record comes before. The open asks
+ * for all rings; -ENXIO: no program answered. While the channel is open only records
+ * of it may be put in the rings, and only by this program.
+ *
+ *   LOOK   write into size, head and tail of the CPU's ring: its size, the producer's
+ *          and the consumer's position; answer DONE.
+ *   TAKE   reserve slot bytes, copy room bytes from record, submit without wakeup,
+ *          answer DONE; or FULL if the ring has no room.
+ *
+ * With what a ring buffer puts before each record, BPF_RINGBUF_HDR_SZ bytes, a slot
+ * is a multiple of 64 bytes up to 1024, then of the fourth part of the power of two
+ * below; so a program can have a constant for each. The last slot is of
+ * STATCHAN_BPF_END bytes and holds no record: nothing follows.
+ *
+ * A consumer reads the rings as any BPF ring buffer. It sleeps on the channel's
+ * descriptor: the wakeup policy announces there, as for all transports.
+ */
+#define STATCHAN_BPF_TRACEPOINT	"statchan_bpf"
+#define STATCHAN_BPF_HEAD	8U	/* BPF_RINGBUF_HDR_SZ */
+#define STATCHAN_BPF_END	8U
+#define STATCHAN_BPF_SLOT_MAX	(40960U - STATCHAN_BPF_HEAD)
+
+enum statchan_bpf_op {
+	STATCHAN_BPF_LOOK = 1,
+	STATCHAN_BPF_TAKE = 2,
+};
+
+enum statchan_bpf_answer {
+	STATCHAN_BPF_NOBODY = 0,
+	STATCHAN_BPF_DONE = 1,
+	STATCHAN_BPF_FULL = 2,
+};
+
+/**
+ * struct statchan_bpf - what the tracepoint shows
+ * @key:	of the channel
+ * @op:		enum statchan_bpf_op
+ * @answer:	enum statchan_bpf_answer: written by the program
+ * @cpu:	whose ring
+ * @room:	TAKE: bytes of the record with its padding; 0 with STATCHAN_BPF_END
+ * @slot:	TAKE: bytes to reserve
+ * @reserved:	0
+ * @size:	LOOK: written by the program, as
+ * @head:	this
+ * @tail:	and this
+ * @pad:	0
+ * @record:	TAKE: its first bytes. A larger one goes on behind this structure, where
+ *		bpf_probe_read_kernel() can read it
+ */
+struct statchan_bpf {
+	__u64 key;
+	__u32 op;
+	__u32 answer;
+	__u32 cpu;
+	__u32 room;
+	__u32 slot;
+	__u32 reserved;
+	__u64 size;
+	__u64 head;
+	__u64 tail;
+	__u64 pad;
+	__u64 record[39];
+};
+
 /* ---- transports ---- */
 
 enum statchan_transport_id {
@@ -475,6 +550,7 @@ enum statchan_transport_id {
 	STATCHAN_T_MMAP = 4,
 	STATCHAN_T_READ = 5,
 	STATCHAN_T_PROCFS = 6,
+	STATCHAN_T_BPF = 7,
 };
 
 #define STATCHAN_CAP_SNAPSHOT	0x0001U	/* snapshots on request */
@@ -611,6 +687,7 @@ struct statchan_channel_req {
 	__u64 ring_stride;	/* out, mmap samples */
 	__u64 map_len;		/* out, mmap live: bytes to map */
 	char  path[STATCHAN_PATH_MAX];	/* out, relay: folder of cpu0, cpu1, ... */
+	__u64 key;		/* bpf: what the program knows the channel by, not 0 */
 };
 
 /* Channel with the smallest id greater than id, in the caller's namespace. */

@@ -62,6 +62,8 @@ std::string transport_name(std::uint32_t id) {
             return "read";
         case STATCHAN_T_PROCFS:
             return "procfs";
+        case STATCHAN_T_BPF:
+            return "bpf";
         default:
             return fmt::format("transport {}", id);
     }

@@ -46,6 +46,20 @@ class Accounting {
     /// protocol. Reads each record's head once and never past the chunk.
     [[nodiscard]] Result<Scan> scan(Chunk chunk, const ScanLimits& limits);
 
+    /// Counts @p record, all of a chunk, if it is the sample of this CPU that must come next: which
+    /// it nearly always is. If not nothing has happened, and scan() knows why.
+    [[nodiscard]] bool take_next(std::uint32_t cpu, Chunk record) noexcept {
+        auto& c = cpus_[cpu];
+        const auto head = wire::load_head(record.data());
+        if (head.type != wire::type_sample || head.cpu != cpu || head.len < wire::sample_bytes ||
+            wire::padded(head.len) != record.size() ||
+            wire::load<std::uint64_t>(record.data(), 8) != c.next || c.explained != 0 || !c.begun)
+            return false;
+        c.next += step_;
+        ++c.received;
+        return true;
+    }
+
     /// The sequence number that the next record of this CPU has if nothing more is lost than
     /// was told; nothing before the first.
     [[nodiscard]] std::optional<std::uint64_t> expected(std::uint32_t cpu) const noexcept;

@@ -26,7 +26,8 @@ StreamIdentity identify(std::string_view transport, const SourceRef& source,
 
 Result<DeviceChannel> open_channel(const Device& device, std::uint32_t transport,
                                    std::uint32_t kind, const SourceRef& source,
-                                   const ChannelConfig& config, Task task, std::uint32_t follows) {
+                                   const ChannelConfig& config, Task task, std::uint32_t follows,
+                                   std::uint64_t key) {
     auto own = device.again();
     if (!own) return pass_on(std::move(own.error()));
     DeviceChannel channel{std::move(*own), {}};
@@ -36,6 +37,7 @@ Result<DeviceChannel> open_channel(const Device& device, std::uint32_t transport
     req.kind = kind;
     req.want = from_config(config);
     req.follows = follows;
+    req.key = key;
     if (const int err = channel.device.try_call(STATCHAN_IOC_CHANNEL_OPEN, req); err != 0)
         return source_failed(channel.device, err, task);
     // The number of CPUs sizes arrays and the snaplen buffers: see that they make sense.

@@ -38,11 +38,11 @@ struct DeviceChannel {
 };
 
 /// Opens a channel on a descriptor of its own. @p transport and @p kind are the header's numbers,
-/// @p follows the channel that it continues, or 0.
+/// @p follows the channel that it continues, or 0. @p key: bpf, what its program knows it by.
 [[nodiscard]] Result<DeviceChannel> open_channel(const Device& device, std::uint32_t transport,
                                                  std::uint32_t kind, const SourceRef& source,
                                                  const ChannelConfig& config, Task task,
-                                                 std::uint32_t follows = 0);
+                                                 std::uint32_t follows = 0, std::uint64_t key = 0);
 
 /// A stream of a channel that was opened through the character device.
 class DeviceStream : public StreamBackend {

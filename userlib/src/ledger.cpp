@@ -7,8 +7,7 @@ namespace {
 
 constexpr std::size_t index(LostReason reason) noexcept { return static_cast<std::size_t>(reason); }
 
-constexpr std::array after{LostReason::socket_overrun, LostReason::consumer_gone,
-                           LostReason::overwritten};
+constexpr std::array after{LostReason::socket_overrun, LostReason::overwritten};
 
 // What is unavailable on one CPU is unavailable for all.
 void add(Count& sum, const Count& value) noexcept {

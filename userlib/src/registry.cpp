@@ -13,7 +13,7 @@ namespace {
 using enum Capability;
 
 // What each can do together with its half in the kernel; the tests compare the two.
-constexpr std::array<TransportEntry, 7> table{{
+constexpr std::array<TransportEntry, 8> table{{
     {"ioctl", snapshot | samples, open_ioctl},
     {"read", snapshot | samples, open_read},
     {"procfs", snapshot, open_procfs},
@@ -21,6 +21,7 @@ constexpr std::array<TransportEntry, 7> table{{
     {"netlink-nl", snapshot | samples | events | multicast, open_netlink_nl},
     {"relay", samples | files | overwrite, open_relay},
     {"mmap", snapshot | live | samples | zerocopy | overwrite, open_mmap},
+    {"bpf", samples | zerocopy, open_bpf, bpf_unusable},
 }};
 
 }  // namespace
@@ -42,7 +43,8 @@ std::string transports_with(Capability capability) {
 std::vector<TransportInfo> transports() {
     std::vector<TransportInfo> list;
     for (const auto& entry : detail::transport_table())
-        list.push_back({entry.name, entry.capabilities});
+        list.push_back({entry.name, entry.capabilities,
+                        entry.unusable != nullptr ? entry.unusable() : std::string{}});
     return list;
 }
 

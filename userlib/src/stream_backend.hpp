@@ -85,6 +85,15 @@ class StreamBackend {
     /// bytes those are. The chunk must stay until give_back().
     [[nodiscard]] Result<std::size_t> add_chunk(Chunk chunk, const ScanLimits& limits = {});
 
+    /// As add_chunk() of a chunk that is one record, at least wire::head_bytes, of a CPU there is.
+    /// Returns false, and has done nothing, if that is not the next sample: then add_chunk() it.
+    [[nodiscard]] bool add_next(std::uint32_t cpu, Chunk record) {
+        if (!accounting_.take_next(cpu, record)) return false;
+        chunks_.push_back(record);
+        ++samples_;
+        return true;
+    }
+
     /// Puts a gap of the library's own before @p records, the next of a CPU: @p lost of the
     /// channel's records are gone for @p reason, known from a count; beside them the kernel's
     /// notices of losses may be missing, which shows in the sequence and makes a second gap.

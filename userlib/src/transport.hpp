@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <statchan/client.hpp>
+#include <string>
 #include <string_view>
 
 #include "control.hpp"
@@ -66,6 +67,8 @@ struct TransportEntry {
     const char* name;
     Capabilities capabilities{};
     Result<std::unique_ptr<Transport>> (*open)(const ClientOptions& options);
+    /// As TransportInfo::unusable; nullptr: usable wherever the module is.
+    std::string (*unusable)() = nullptr;
 };
 
 /// The table, in the order shown to users.
@@ -81,5 +84,7 @@ Result<std::unique_ptr<Transport>> open_netlink(const ClientOptions& options);
 Result<std::unique_ptr<Transport>> open_netlink_nl(const ClientOptions& options);
 Result<std::unique_ptr<Transport>> open_relay(const ClientOptions& options);
 Result<std::unique_ptr<Transport>> open_mmap(const ClientOptions& options);
+Result<std::unique_ptr<Transport>> open_bpf(const ClientOptions& options);
+std::string bpf_unusable();
 
 }  // namespace statchan::detail

@@ -33,10 +33,20 @@ inline statchan::Client open_client(const std::string& transport) {
     return std::move(*client);
 }
 
+/// Ends the test as skipped where the machine can't do it, e.g. has no BPF. In our own guest
+/// nothing may be skipped: see run.
+inline void skip_if_unusable(const std::string& transport) {
+    for (const auto& info : statchan::transports())
+        if (info.name == transport && !info.unusable.empty())
+            GTEST_SKIP() << transport << ": " << info.unusable;
+}
+
 /// A test that runs once per transport. A guarantee's test file derives its fixture from this,
 /// under the guarantee's name, and the report lists it by that name.
 class OverTransport : public testing::TestWithParam<std::string> {
   protected:
+    void SetUp() override { skip_if_unusable(transport()); }
+
     [[nodiscard]] const std::string& transport() const { return GetParam(); }
     [[nodiscard]] bool is_netlink() const { return transport().starts_with("netlink"); }
 

@@ -20,7 +20,7 @@ enum class LostReason : std::uint32_t {
     no_memory = 1,       ///< before: an allocation in the kernel failed
     oversize = 2,        ///< before: the record is larger than the buffer
     socket_overrun = 3,  ///< after: the receive buffer of the socket was full
-    consumer_gone = 4,   ///< after: the consumer left
+    consumer_gone = 4,   ///< before: the BPF program of the channel is not there
     overwritten = 5,     ///< after: Mode::overwrite, the oldest went
     injected = 6,        ///< before: by the faults switch
     /// Never in a ledger, only in gaps: the kernel's notice of a loss was itself lost, in a socket

@@ -61,6 +61,9 @@ constexpr Capabilities operator|(Capability a, Capability b) noexcept {
 struct TransportInfo {
     std::string name{};
     Capabilities capabilities{};
+    /// Why it can not do that here and for this process, and the way out. Empty: it can, if the
+    /// module is loaded. Of the library's transports only.
+    std::string unusable{};
 };
 
 /// What the kernel module says about itself.
