@@ -97,6 +97,7 @@ statchan::results::Point measure_samples(const Job& job) {
     SystemCalls calls;
     const auto cpu = MachineTime::now();
     const auto thread = thread_time();
+    const auto in_kernel = thread_kernel_time();
     const auto before = read_window(*stream);
     const auto start = Clock::now();
     const auto calls_before = calls.count();
@@ -105,6 +106,7 @@ statchan::results::Point measure_samples(const Job& job) {
     const std::chrono::duration<double> took = Clock::now() - start;
     const auto after = read_window(*stream);
     const auto thread_ns = static_cast<double>((thread_time() - thread).count());
+    const auto kernel_ns = static_cast<double>((thread_kernel_time() - in_kernel).count());
     const auto spent = MachineTime::now() - cpu;
 
     (void)control->set_source(job.source, "run=0");
@@ -114,6 +116,9 @@ statchan::results::Point measure_samples(const Job& job) {
         read_to_end(*stream, [&](const auto& sample) { wrong += is_genuine(sample) ? 0U : 1U; });
     if (!stopped || !drained) point.set_fault((stopped ? drained : stopped).error().message());
     add_rates(point, before, after, took.count(), spent, thread_ns);
+    if (after.received != before.received)
+        add_metric(point, "consumer.kernel", "ns/record",
+                   kernel_ns / static_cast<double>(after.received - before.received));
     if (calls_before && calls_after && after.received != before.received)
         add_metric(point, "system_calls", "1/record",
                    static_cast<double>(*calls_after - *calls_before) /
