@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <memory>
 #include <sstream>
 
 #include "command.hpp"
 #include "measure/compare.hpp"
+#include "measure/report_html.hpp"
 #include "measure/report_text.hpp"
 #include "measure/results_file.hpp"
 #include "signals.hpp"
@@ -59,6 +61,13 @@ void show_progress(std::size_t done, std::size_t all, double left,
                now.workload(), now.transport());
 }
 
+Result<void> write_all(const statchan::results::Results& results, const std::string& folder) {
+    if (auto written = measure::write_results(results, folder); !written) return written;
+    const std::string name = "results.pb";
+    return measure::write_file(std::filesystem::path{folder} / "report.html",
+                               measure::html_report({&results, 1}, {&name, 1}));
+}
+
 Result<void> run_compare(Context& context, CompareCommand& command) {
     take_lists(command);
     catch_stop_signals();
@@ -69,7 +78,7 @@ Result<void> run_compare(Context& context, CompareCommand& command) {
     const bool whole = command.options.workloads.empty() && command.options.transports.empty();
     if (!command.folder.empty() || whole) {
         const auto folder = command.folder.empty() ? measure::default_folder() : command.folder;
-        if (auto written = measure::write_results(*results, folder); !written) return written;
+        if (auto written = write_all(*results, folder); !written) return written;
     }
     if (context.json)
         context.out.write(measure::to_json(*results));
@@ -92,8 +101,9 @@ void set_up_compare(CommandLine& line) {
     line.option("--sizes", command->sizes, "A,B", "bytes of a snapshot's counters, or of a record");
     line.option("--rates", command->rates, "A,B", "records per second, for latency");
     line.number("--repeat", command->repeat, "measure each point so many times (5; 3 if quick)");
-    line.option("--out", command->folder, "DIR",
-                "write results.pb and results.json there (a whole one: where advise looks)");
+    line.option(
+        "--out", command->folder, "DIR",
+        "write results.pb, results.json and report.html there (a whole one: where advise looks)");
     line.run([command](Context& context) { return run_compare(context, *command); });
 }
 
