@@ -130,6 +130,7 @@ std::vector<Group> by_bytes(const Points& points) {
     std::map<std::uint64_t, Points> sizes;
     for (const auto* point : points) sizes[point->load().bytes()].push_back(point);
     std::vector<Group> groups;
+    groups.reserve(sizes.size());
     for (auto& [bytes, members] : sizes) groups.push_back({format_size(bytes), std::move(members)});
     return groups;
 }

@@ -341,6 +341,7 @@ std::string wins_words(const std::map<std::string, int>& wins) {
     std::stable_sort(order.begin(), order.end(),
                      [](const auto& a, const auto& b) { return a.second > b.second; });
     std::vector<std::string> words;
+    words.reserve(order.size());
     for (const auto& [name, count] : order) words.push_back(fmt::format("{} {}", name, count));
     return list_words(words);
 }

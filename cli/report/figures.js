@@ -96,13 +96,18 @@ const page = (() => {
     if (all.length === 0 && finding.topic) return [make('small', {}, 'undecided'), ' '];
     return finding.best.length > 1 ? [...all, make('small', {}, 'within the noise'), ' '] : all;
   }
-  function bestLine(finding) {
-    return make('p', {class: 'best'}, several ? `${finding.run.label}: ` : '', chips(finding),
-      finding.text);
+  // Under a chart. Of several answers the sentences are in the verdict already.
+  function bestLines(about) {
+    return about.map((finding) => {
+      const one = about.filter((f) => f.run === finding.run && f.topic).length === 1;
+      const text = finding.topic && !one ? '' : finding.text;
+      return make('p', {class: 'best'}, several ? `${finding.run.label}: ` : '',
+        text ? '' : `${finding.topic}: `, chips(finding), text);
+    });
   }
   // spec: for charts.draw; of: points and metrics for the table
   function figure({id, title, how, spec, list, metrics, rows}) {
-    const about = findings(id).map(bestLine);
+    const about = bestLines(findings(id));
     const canvas = make('canvas', {role: 'img', 'aria-label': `${title}. ${how}`});
     const plot = make('div', {class: 'plot'}, canvas);
     if (rows) plot.style.height = `${Math.max(12, 7 + rows * 1.9)}rem`;

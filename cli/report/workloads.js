@@ -23,7 +23,7 @@ const workloads = (() => {
       id, title, how, list: plain, metric, metrics: SNAPSHOT, at: (l) => l.bytes,
       x: {title: 'size of the counters', text: format.bytes},
       y: {log: true, title: 'time', text: format.time},
-      missing: 'Snapshots were not measured in this run.',
+      missing: 'It was not measured in this run.',
     });
     const made = [
       bySize('snapshot-time', 'Snapshot: time by size', 'time.p50',
@@ -159,7 +159,8 @@ const workloads = (() => {
     return figure({
       id: 'samples-cost', title, list, metrics: SAMPLES, rows: there.length,
       how: `Shorter is cheaper. ${there[0].load.text}. The producer's time is for each record ` +
-        'that it wrote, the rest for each that arrived; softirq is known to a clock tick only.',
+        'that it wrote, the rest for each that arrived; softirq and kernel are sampled by the ' +
+        'clock tick.',
       spec: {kind: 'stacked', rows: there.map((p) => named(p.transport, p.run)), parts,
         x: {title: 'processor time of a record', text: format.time}},
     });

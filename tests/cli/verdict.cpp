@@ -234,7 +234,7 @@ TEST(Verdict, TailsNeedEnoughRecords) {
                  {"latency.p50", "latency.p90", "latency.p99", "latency.p99_9"})
                 add(point, metric, "ns", {100, 100});
             point.mutable_latency()->add_upper_ns(100);
-            point.mutable_latency()->add_count(2 * records);  // of two processes
+            point.mutable_latency()->add_count(std::uint64_t{2} * records);  // of two processes
         }
         EXPECT_NE(text(results, "latency").find(std::string{"Shortest "} + name + " at 1 k/s"),
                   std::string::npos)

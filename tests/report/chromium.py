@@ -15,15 +15,19 @@ class Chromium:
     """One browser with one page. Keeps what the page complained about and what it asked for."""
 
     def __init__(self, program="chromium"):
+        if not shutil.which(program):
+            raise RuntimeError(f"{program} is missing: run scripts/install-deps")
         self.home = tempfile.mkdtemp(prefix="statchan-chromium.")
         to_browser, commands = os.pipe()
         replies, from_browser = os.pipe()
         # The browser has its ends as descriptors 3 and 4.
         words = ["sh", "-c", f'exec "$@" 3<&{to_browser} 4>&{from_browser}', "sh", program,
-                 "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+                 "--headless=new", "--disable-gpu", "--hide-scrollbars",
                  "--remote-debugging-pipe", "--no-first-run", "--disable-background-networking",
                  "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={self.home}",
                  "about:blank"]
+        if os.geteuid() == 0:
+            words.insert(5, "--no-sandbox")  # its sandbox refuses root
         self.process = subprocess.Popen(words, pass_fds=(to_browser, from_browser),
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
