@@ -50,13 +50,14 @@ Json strings(const auto& items) {
     return array_of(items, [](const std::string& s) { return Json{s}; });
 }
 
+// Without names: there are thousands of them. figures.js knows the order.
 Json spread_json(const Spread& spread) {
-    JsonObject object;
-    return object.add("median", number(spread.median()))
-        .add("min", number(spread.min()))
-        .add("max", number(spread.max()))
-        .add("n", spread.values_size())
-        .add("noise", number(noise(spread)))
+    JsonArray array;
+    return array.add(number(spread.median()))
+        .add(number(spread.min()))
+        .add(number(spread.max()))
+        .add(spread.values_size())
+        .add(number(noise(spread)))
         .done();
 }
 
@@ -208,8 +209,7 @@ Json ratio_json(const Spread& first, const Point* other, std::string_view figure
     const auto ratio = metric == nullptr ? std::nullopt : ratio_of(first, metric->value());
     if (!ratio) return nullptr;
     JsonObject object;
-    return object.add("value", spread_json(metric->value()))
-        .add("ratio", number(ratio->ratio))
+    return object.add("ratio", number(ratio->ratio))
         .add("noise", number(ratio->noise))
         .add("beyond", ratio->beyond)
         .done();

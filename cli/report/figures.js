@@ -10,6 +10,20 @@ const page = (() => {
   const several = runs.length > 1;
   const {format} = charts;
 
+  // Numbers come without names, because there are so many.
+  function spreadOf([median, min, max, n, noise]) {
+    return {median, min, max, n, noise};
+  }
+  function unpack() {
+    for (const run of runs) {
+      for (const metric of run.points.flatMap((p) => Object.values(p.metrics)))
+        metric.value = spreadOf(metric.value);
+      for (const p of run.primitives) if (p.value) p.value = spreadOf(p.value);
+    }
+    for (const row of data.ratios) row.first = spreadOf(row.first);
+  }
+  unpack();
+
   // ---- small helpers
 
   // make('p', {class: 'how'}, 'text', node, ...)
