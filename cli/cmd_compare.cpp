@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
 #include <memory>
 #include <sstream>
 
 #include "command.hpp"
 #include "measure/check_advice.hpp"
 #include "measure/compare.hpp"
+#include "measure/report_html.hpp"
 #include "measure/report_text.hpp"
 #include "measure/results_file.hpp"
 #include "signals.hpp"
@@ -114,6 +116,13 @@ Result<void> check_advice(Context& context, const CompareCommand& command,
     return {};
 }
 
+Result<void> write_all(const statchan::results::Results& results, const std::string& folder) {
+    if (auto written = measure::write_results(results, folder); !written) return written;
+    const std::string name = "results.pb";
+    return measure::write_file(std::filesystem::path{folder} / "report.html",
+                               measure::html_report({&results, 1}, {&name, 1}));
+}
+
 Result<void> run_compare(Context& context, CompareCommand& command) {
     take_lists(command);
     catch_stop_signals();
@@ -125,7 +134,7 @@ Result<void> run_compare(Context& context, CompareCommand& command) {
                        command.options.source.empty();
     if (!command.folder.empty() || whole) {
         const auto folder = command.folder.empty() ? measure::default_folder() : command.folder;
-        if (auto written = measure::write_results(*results, folder); !written) return written;
+        if (auto written = write_all(*results, folder); !written) return written;
     }
     if (context.json && !command.check_advice)
         context.out.write(measure::to_json(*results));
@@ -154,8 +163,9 @@ void set_up_compare(CommandLine& line) {
     line.number("--repeat", command->repeat, "measure each point so many times (5; 3 if quick)");
     line.flag("--check-advice", command->check_advice,
               "then measure sizes in between, and compare with what advise predicts for them");
-    line.option("--out", command->folder, "DIR",
-                "write results.pb and results.json there (a whole one: where advise looks)");
+    line.option(
+        "--out", command->folder, "DIR",
+        "write results.pb, results.json and report.html there (a whole one: where advise looks)");
     line.run([command](Context& context) { return run_compare(context, *command); });
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "command.hpp"
+#include "measure/report_html.hpp"
 #include "measure/report_text.hpp"
 #include "measure/results_file.hpp"
 
@@ -11,13 +12,21 @@ namespace statctl {
 
 namespace {
 
-Result<void> run_report(Context& context, const std::vector<std::string>& files) {
+struct ReportCommand {
+    std::vector<std::string> files;
+    std::string html;
+};
+
+Result<void> run_report(Context& context, const ReportCommand& command) {
+    const auto& files = command.files;
     std::vector<statchan::results::Results> runs;
     for (const auto& file : files) {
         auto results = measure::read_results(file);
         if (!results) return failure(results);
         runs.push_back(std::move(*results));
     }
+    if (!command.html.empty())
+        return measure::write_file(command.html, measure::html_report(runs, files));
     if (context.json) {
         for (const auto& run : runs) context.out.write(measure::to_json(run));
     } else if (runs.size() == 1) {
@@ -31,9 +40,11 @@ Result<void> run_report(Context& context, const std::vector<std::string>& files)
 }  // namespace
 
 void set_up_report(CommandLine& line) {
-    auto files = std::make_shared<std::vector<std::string>>();
-    line.arguments("FILE", *files, "results.pb of statctl compare, or the folder it is in");
-    line.run([files](Context& context) { return run_report(context, *files); });
+    auto command = std::make_shared<ReportCommand>();
+    line.arguments("FILE", command->files, "results.pb of statctl compare, or the folder it is in");
+    line.option("--html,-o", command->html, "PAGE",
+                "write a page for a browser instead; it needs no network");
+    line.run([command](Context& context) { return run_report(context, *command); });
 }
 
 }  // namespace statctl

@@ -69,7 +69,8 @@ constexpr std::array table{
             set_up_advise},
     Command{"report", "show results of compare again, of several runs side by side",
             "statctl report results\n"
-            "statctl report before/results.pb after/results.pb",
+            "statctl report before/results.pb after/results.pb\n"
+            "statctl report before after --html page.html",
             set_up_report},
 };
 

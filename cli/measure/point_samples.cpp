@@ -20,6 +20,7 @@ struct Moment {
     statchan::StreamLedgerEntry ledger;
     MachineTime machine = MachineTime::now();
     statchan::nanoseconds thread = thread_time();
+    statchan::nanoseconds thread_kernel = thread_kernel_time();
 };
 
 std::optional<Moment> moment(StreamPoint& self) {
@@ -65,6 +66,8 @@ void add_rates(StreamPoint& self, const Moment& a, const Moment& b) {
     const auto spent = b.machine - a.machine;
     add_metric(point, "consumer", "ns/record",
                static_cast<double>((b.thread - a.thread).count()) / received);
+    add_metric(point, "consumer.kernel", "ns/record",
+               static_cast<double>((b.thread_kernel - a.thread_kernel).count()) / received);
     add_metric(point, "cpu.total", "ns/record", spent.total() * 1e9 / received);
     add_metric(point, "cpu.user", "ns/record", spent.user * 1e9 / received);
     add_metric(point, "cpu.kernel", "ns/record", spent.kernel * 1e9 / received);

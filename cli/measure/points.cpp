@@ -22,4 +22,14 @@ const statchan::results::Metric* find_metric(const statchan::results::Point& poi
     return nullptr;
 }
 
+const statchan::results::Point* same_point(const statchan::results::Results& results,
+                                           const statchan::results::Point& wanted) {
+    const auto load = wanted.load().SerializeAsString();
+    for (const auto& point : results.points())
+        if (point.workload() == wanted.workload() && point.transport() == wanted.transport() &&
+            point.load().SerializeAsString() == load)
+            return &point;
+    return nullptr;
+}
+
 }  // namespace statctl::measure

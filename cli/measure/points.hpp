@@ -40,5 +40,8 @@ void add_metric(statchan::results::Point& point, std::string_view name, std::str
 /// The metric of that name, or nothing.
 [[nodiscard]] const statchan::results::Metric* find_metric(const statchan::results::Point& point,
                                                            std::string_view name);
+/// The point of another run with the same workload, transport and load, or nothing.
+[[nodiscard]] const statchan::results::Point* same_point(const statchan::results::Results& results,
+                                                         const statchan::results::Point& wanted);
 
 }  // namespace statctl::measure

@@ -13,6 +13,7 @@
 #include "measure/points.hpp"
 #include "measure/primitives_text.hpp"
 #include "measure/spread.hpp"
+#include "measure/verdict.hpp"
 #include "table.hpp"
 #include "units.hpp"
 
@@ -101,6 +102,8 @@ std::string number(double value, std::string_view unit) {
     return value < 10 ? fmt::format("{:.3f}", value) : fmt::format("{:.0f}", value);
 }
 
+}  // namespace
+
 std::string describe_load(const Point& point) {
     const auto& load = point.load();
     std::string text;
@@ -116,6 +119,8 @@ std::string describe_load(const Point& point) {
     if (load.share() != 0) add(fmt::format("{:.0f} % of its capacity", load.share() * 100));
     return text;
 }
+
+namespace {
 
 // The points of one load, one for each transport, in the order of the run.
 std::vector<std::vector<const Point*>> by_load(const Results& results, std::string_view workload) {
@@ -181,24 +186,23 @@ void print_group(Out& out, const Section& section, const std::vector<const Point
     out.write("\n");
 }
 
-const Point* same_point(const Results& results, const Point& wanted) {
-    for (const auto& point : results.points())
-        if (point.workload() == wanted.workload() && point.transport() == wanted.transport() &&
-            point.load().SerializeAsString() == wanted.load().SerializeAsString())
-            return &point;
-    return nullptr;
+// What the tables of a workload show, sentence by sentence.
+void print_words(Out& out, const std::vector<Paragraph>& paragraphs, std::string_view workload) {
+    for (const auto& paragraph : paragraphs) {
+        if (paragraph.workload != workload) continue;
+        for (const auto& finding : paragraph.findings) out.print("- {}\n", finding.text);
+        if (!paragraph.noise.empty()) out.print("- {}\n\n", paragraph.noise);
+    }
 }
 
 // A figure of the other run against that of the first.
 Cell ratio_cell(const Metric& first, const Metric& other, std::size_t& beyond) {
-    if (first.value().median() == 0) return std::nullopt;
-    const auto ratio = other.value().median() / first.value().median();
-    const auto limit = noise(first.value()) + noise(other.value());
-    Cell cell{ratio, fmt::format("x{:.2f}", ratio)};
-    // Repetitions tell how far two medians of the same thing lie apart.
-    cell.marked = std::abs(std::log(ratio)) > std::log1p(std::max(limit, 0.05));
+    const auto found = ratio_of(first.value(), other.value());
+    if (!found) return std::nullopt;
+    Cell cell{found->ratio, fmt::format("x{:.2f}", found->ratio)};
+    cell.marked = found->beyond;
     if (cell.marked) ++beyond;
-    cell.text += fmt::format(" {} ±{:.0f}%", cell.marked ? "!" : " ", limit * 100);
+    cell.text += fmt::format(" {} ±{:.0f}%", cell.marked ? "!" : " ", found->noise * 100);
     return cell;
 }
 
@@ -211,6 +215,12 @@ std::string describe(const statchan::results::Environment& e) {
         e.page_size(), e.clock(), e.instructions() ? "; one ns is one instruction" : "");
 }
 
+std::string_view main_figure(std::string_view workload) {
+    for (const auto& section : sections())
+        if (section.workload == workload) return section.figures.front().metric;
+    return {};
+}
+
 void print_report(Out& out, const Results& results) {
     out.print("{}\n", describe(results.environment()));
     out.print("{:.0f} s; medians{}{}\n\n", results.seconds(),
@@ -221,12 +231,15 @@ void print_report(Out& out, const Results& results) {
         print_primitives(out, results);
         out.write("\n");
     }
+    const auto paragraphs = conclude(results);
     for (const auto& section : sections()) {
         const auto groups = by_load(results, section.workload);
         if (groups.empty()) continue;
         out.print("{}\n", section.title);
         for (const auto& group : groups) print_group(out, section, group);
+        print_words(out, paragraphs, section.workload);
     }
+    for (const auto& caveat : caveats(results)) out.print("Mind: {}\n", caveat);
 }
 
 void print_comparison(Out& out, std::span<const Results> runs, std::span<const std::string> names) {

@@ -7,6 +7,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "out.hpp"
 
@@ -22,5 +23,9 @@ void print_comparison(Out& out, std::span<const statchan::results::Results> runs
 
 /// Worth a line on its own: kernel, CPU, accelerator, page size, mitigations.
 [[nodiscard]] std::string describe(const statchan::results::Environment& environment);
+/// The metric that runs are compared by: "time.p50"; empty for an unknown workload.
+[[nodiscard]] std::string_view main_figure(std::string_view workload);
+/// "256 bytes, 1 CPU, batch64"
+[[nodiscard]] std::string describe_load(const statchan::results::Point& point);
 
 }  // namespace statctl::measure

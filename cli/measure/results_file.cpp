@@ -22,6 +22,8 @@ tl::unexpected<statchan::Error> failure(int error, std::string doing) {
                                           {}});
 }
 
+}  // namespace
+
 statchan::Result<void> write_file(const std::filesystem::path& path, const std::string& text) {
     std::ofstream file{path, std::ios::binary | std::ios::trunc};
     file.write(text.data(), static_cast<std::streamsize>(text.size()));
@@ -29,8 +31,6 @@ statchan::Result<void> write_file(const std::filesystem::path& path, const std::
     if (!file) return failure(errno != 0 ? errno : EIO, fmt::format("write '{}'", path.string()));
     return {};
 }
-
-}  // namespace
 
 std::string default_folder() {
     const char* state = std::getenv("XDG_STATE_HOME");

@@ -5,6 +5,7 @@
 
 #include <results.pb.h>
 
+#include <filesystem>
 #include <statchan/error.hpp>
 #include <string>
 
@@ -13,6 +14,10 @@ namespace statctl::measure {
 /// Writes results.pb and results.json into the folder, which is made if it is not there.
 [[nodiscard]] statchan::Result<void> write_results(const statchan::results::Results& results,
                                                    const std::string& folder);
+
+/// Writes a file, or over it.
+[[nodiscard]] statchan::Result<void> write_file(const std::filesystem::path& path,
+                                                const std::string& text);
 
 /// Where compare leaves its results if it is not told: in $XDG_STATE_HOME, else ~/.local/state.
 [[nodiscard]] std::string default_folder();

@@ -34,4 +34,13 @@ double noise(const statchan::results::Spread& spread) {
     return (spread.max() - spread.min()) / 2 / spread.median();
 }
 
+std::optional<Ratio> ratio_of(const statchan::results::Spread& first,
+                              const statchan::results::Spread& second) {
+    if (first.median() == 0) return std::nullopt;
+    Ratio found{.ratio = second.median() / first.median(), .noise = noise(first) + noise(second)};
+    // Repetitions tell how far two medians of the same thing lie apart.
+    found.beyond = std::abs(std::log(found.ratio)) > std::log1p(std::max(found.noise, 0.05));
+    return found;
+}
+
 }  // namespace statctl::measure

@@ -6,6 +6,7 @@
 #include <results.pb.h>
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -20,5 +21,16 @@ namespace statctl::measure {
 /// By how much the values differ among themselves, as a share of the median: half the distance
 /// from smallest to largest. 0 for less than two.
 [[nodiscard]] double noise(const statchan::results::Spread& spread);
+
+/// One quantity, measured in two ways.
+struct Ratio {
+    double ratio = 1;     ///< second to first, of their medians
+    double noise = 0;     ///< of both
+    bool beyond = false;  ///< they differ by more than their repetitions do, and by more than 5 %
+};
+
+/// Nothing if the first is 0: then there is no ratio.
+[[nodiscard]] std::optional<Ratio> ratio_of(const statchan::results::Spread& first,
+                                            const statchan::results::Spread& second);
 
 }  // namespace statctl::measure

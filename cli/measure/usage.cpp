@@ -2,6 +2,7 @@
 #include "measure/usage.hpp"
 
 #include <linux/perf_event.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,6 +26,13 @@ std::chrono::nanoseconds thread_time() {
     timespec spent{};
     ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
     return std::chrono::seconds{spent.tv_sec} + std::chrono::nanoseconds{spent.tv_nsec};
+}
+
+std::chrono::nanoseconds thread_kernel_time() {
+    rusage spent{};
+    ::getrusage(RUSAGE_THREAD, &spent);
+    return std::chrono::seconds{spent.ru_stime.tv_sec} +
+           std::chrono::microseconds{spent.ru_stime.tv_usec};
 }
 
 std::uint64_t own_memory() {

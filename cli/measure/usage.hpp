@@ -25,6 +25,8 @@ struct MachineTime {
 
 /// Processor time of the calling thread.
 [[nodiscard]] std::chrono::nanoseconds thread_time();
+/// Of that, what it spent in the kernel, as the scheduler's clock samples it.
+[[nodiscard]] std::chrono::nanoseconds thread_kernel_time();
 
 /// Memory that this process has of its own: not shared with the kernel, no file. Bytes.
 [[nodiscard]] std::uint64_t own_memory();

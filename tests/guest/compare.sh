@@ -55,7 +55,10 @@ test_results_are_shown_again_and_side_by_side() {
 	wants 0 statctl report "$scratch/a/results.pb" || return
 	wants 0 compare "$scratch/b" --transports ioctl,mmap --workload snapshot --sizes 4K || return
 	wants 0 statctl report "$scratch/a" "$scratch/b" && says out 'of 5 figures differ' ioctl mmap || return
-	wants 0 statctl -j report "$scratch/a" && jq -e .points "$scratch/out" >/dev/null
+	wants 0 statctl -j report "$scratch/a" && jq -e .points "$scratch/out" >/dev/null || return
+	# in a browser: tests/report
+	grep -q '"transport":"mmap"' "$scratch/a/report.html" || fail 'report.html has no data' || return
+	wants 0 statctl report "$scratch/a" "$scratch/b" --html "$scratch/page" && [[ -s $scratch/page ]]
 }
 
 test_control_c_keeps_what_was_measured() {
