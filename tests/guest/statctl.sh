@@ -122,7 +122,7 @@ test_captures_are_those_of_tcpdump() {
 		"${left[@]}" statctl -t "$t" samples veth0 --snaplen 2000 -w "$scratch/$t" 2>"$scratch/$t.err" &
 		readers[$t]=$!
 	done
-	wait_for channels_are 5 || fail "$(cat "$scratch"/*.err)" || return # the two of netlink share one
+	wait_for channels_are 6 || fail "$(cat "$scratch"/*.err)" || return # the two of netlink share one
 	# an ARP exchange, and pings of one and of three frames
 	"${left[@]}" ping -q -i 0.01 -c 10 10.7.0.2 >/dev/null || return
 	"${left[@]}" ping -q -i 0.01 -c 5 -s 3000 10.7.0.2 >/dev/null || return
@@ -158,7 +158,7 @@ test_interface_vanishes_while_it_is_read() {
 		"${left[@]}" statctl -t "$t" samples dummy0 >"$scratch/out" 2>"$scratch/$t" &
 		readers[$t]=$!
 	done
-	wait_for channels_are 5 || fail "$(cat "$scratch"/*)" || return
+	wait_for channels_are 6 || fail "$(cat "$scratch"/*)" || return
 	ip -n left link del dummy0
 	for t in "${transports[@]}"; do
 		wait "${readers[$t]}" || fail "$t: status $?" || return
@@ -199,7 +199,7 @@ test_reader_that_never_reads() {
 			>"$scratch/$t.pipe" 2>"$scratch/$t" &
 		readers[$t]=$!
 	done
-	wait_for channels_are 5 || fail "$(cat "$scratch"/*)" || return
+	wait_for channels_are 6 || fail "$(cat "$scratch"/*)" || return
 	"${left[@]}" ping -q -f -c 3000 10.7.0.2 >"$scratch/ping" || fail "packets were held up: $(<"$scratch/ping")" || return
 	kill "${sleepers[@]}"
 	wait "${sleepers[@]}" 2>/dev/null
