@@ -4,18 +4,23 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
 #include <memory>
 #include <sstream>
 
 #include "command.hpp"
+#include "measure/check_advice.hpp"
 #include "measure/compare.hpp"
 #include "measure/report_text.hpp"
 #include "measure/results_file.hpp"
 #include "signals.hpp"
+#include "table.hpp"
 
 namespace statctl {
 
 namespace {
+
+using measure::Prediction;
 
 struct CompareCommand {
     measure::CompareOptions options;
@@ -25,6 +30,7 @@ struct CompareCommand {
     std::string rates;
     std::uint32_t repeat = 0;
     std::string folder;
+    bool check_advice = false;
 };
 
 std::vector<std::string> split_list(const std::string& text) {
@@ -59,6 +65,55 @@ void show_progress(std::size_t done, std::size_t all, double left,
                now.workload(), now.transport());
 }
 
+constexpr std::array<Column<Prediction>, 6> prediction_columns{{
+    {"workload", Align::left, [](const Prediction& p) -> Cell { return p.workload; }},
+    {"transport", Align::left, [](const Prediction& p) -> Cell { return p.transport; }},
+    {"bytes", Align::right, [](const Prediction& p) -> Cell { return p.bytes; }},
+    {"predicted_ns", Align::right,
+     [](const Prediction& p) -> Cell {
+         return {p.predicted_ns, fmt::format("{:.0f}", p.predicted_ns)};
+     }},
+    {"measured_ns", Align::right,
+     [](const Prediction& p) -> Cell {
+         return {p.measured_ns, fmt::format("{:.0f}", p.measured_ns)};
+     }},
+    {"error", Align::right,
+     [](const Prediction& p) -> Cell {
+         return {p.error(), fmt::format("{:.0f} %", p.error() * 100)};
+     }},
+}};
+
+// Measures what lies between what was measured, and looks whether advise would have known.
+Result<void> check_advice(Context& context, const CompareCommand& command,
+                          const statchan::results::Results& results) {
+    std::vector<Prediction> all;
+    for (const std::string workload : {"snapshot", "samples"}) {
+        auto options = command.options;
+        options.workloads = {workload};
+        options.sizes = measure::sizes_between(results, workload);
+        if (options.sizes.empty()) continue;
+        auto measured = measure::compare(options, show_progress, stop_requested);
+        if (!measured) return failure(measured);
+        for (auto& one : measure::predictions(results, *measured)) all.push_back(std::move(one));
+    }
+    if (all.empty())
+        return failure(statchan::errc::not_supported, "compare: check the advice",
+                       "there is nothing between the sizes that were measured",
+                       "measure more sizes of snapshots or samples");
+    const auto error = measure::median_error(all);
+    if (!context.json) context.out.write("\nadvice: sizes that were not measured, then measured\n");
+    print_rows<Prediction>(context.out, context.json, prediction_columns, all);
+    if (!context.json)
+        context.out.print("half of the predictions are within {:.0f} %\n", error * 100);
+    if (error > measure::advice_tolerance)
+        return failure(
+            statchan::errc::bad_data, "compare: check the advice",
+            fmt::format("the median error of {} predictions is {:.0f} %, more than {:.0f} %",
+                        all.size(), error * 100, measure::advice_tolerance * 100),
+            "measure again when the machine is quiet, or more often: --repeat");
+    return {};
+}
+
 Result<void> run_compare(Context& context, CompareCommand& command) {
     take_lists(command);
     catch_stop_signals();
@@ -66,18 +121,21 @@ Result<void> run_compare(Context& context, CompareCommand& command) {
     if (::isatty(2) == 1) fmt::print(stderr, "\r\033[K");
     if (!results) return failure(results);
     // What was asked for in part is no basis for advice.
-    const bool whole = command.options.workloads.empty() && command.options.transports.empty();
+    const bool whole = command.options.workloads.empty() && command.options.transports.empty() &&
+                       command.options.source.empty();
     if (!command.folder.empty() || whole) {
         const auto folder = command.folder.empty() ? measure::default_folder() : command.folder;
         if (auto written = measure::write_results(*results, folder); !written) return written;
     }
-    if (context.json)
+    if (context.json && !command.check_advice)
         context.out.write(measure::to_json(*results));
-    else
+    else if (!context.json)
         measure::print_report(context.out, *results);
     if (const auto wrong = measure::faults(*results); wrong != 0)
         return failure(statchan::errc::bad_data, "compare transports",
                        fmt::format("{} of {} points do not add up", wrong, results->points_size()));
+    if (command.check_advice && results->complete())
+        return check_advice(context, command, *results);
     return {};
 }
 
@@ -88,10 +146,14 @@ void set_up_compare(CommandLine& line) {
     line.flag("--quick", command->options.quick, "few sizes and short windows");
     line.option("--transports", command->transports, "A,B", "only these transports");
     line.option("--workload", command->workloads, "A,B",
-                "only these: snapshot, samples, latency, control");
+                "only these: snapshot, samples, producer, lossless, latency, control");
+    line.option("--source", command->options.source, "NAME",
+                "this source as it is, with the traffic it has, instead of a synth");
     line.option("--sizes", command->sizes, "A,B", "bytes of a snapshot's counters, or of a record");
     line.option("--rates", command->rates, "A,B", "records per second, for latency");
     line.number("--repeat", command->repeat, "measure each point so many times (5; 3 if quick)");
+    line.flag("--check-advice", command->check_advice,
+              "then measure sizes in between, and compare with what advise predicts for them");
     line.option("--out", command->folder, "DIR",
                 "write results.pb and results.json there (a whole one: where advise looks)");
     line.run([command](Context& context) { return run_compare(context, *command); });

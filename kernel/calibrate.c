@@ -11,11 +11,13 @@
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
+#include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/shmem_fs.h>
 #include <linux/sizes.h>
 #include <linux/skbuff.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 #include <linux/vmalloc.h>
@@ -29,8 +31,13 @@
 
 /**
  * struct calibration - what a step works with; freed by calibration_free()
+ * @bytes:	as asked for
+ * @buf:	of the caller
  * @batch:	iterations between two looks at the clock
  * @from:	vmalloc memory, zeroed, as it goes to user space
+ * @file:	on tmpfs, empty
+ * @page:	zeroed
+ * @src:	known to nobody
  */
 struct calibration {
 	u64 bytes;
@@ -39,6 +46,7 @@ struct calibration {
 	void *from;
 	struct file *file;
 	struct page *page;
+	struct statchan_source *src;
 };
 
 static void calibration_free(struct calibration *c)
@@ -48,6 +56,9 @@ static void calibration_free(struct calibration *c)
 		fput(c->file);
 	if (c->page)
 		__free_page(c->page);
+	if (c->src)
+		free_percpu(c->src->cpu);
+	kfree(c->src);
 }
 
 /* ---- steps: prepare() is not timed, run() does it n times ---- */
@@ -121,6 +132,40 @@ static int skb_run(struct calibration *c, u32 n)
 		if (!skb)
 			return -ENOMEM;
 		consume_skb(skb);
+	}
+	return 0;
+}
+
+static int source_prepare(struct calibration *c)
+{
+	c->src = kzalloc(sizeof(*c->src), GFP_KERNEL);
+	if (!c->src)
+		return -ENOMEM;
+	c->src->rate = 1;
+	INIT_LIST_HEAD(&c->src->channels);
+	c->src->cpu = alloc_percpu(struct statchan_source_cpu);
+	return c->src->cpu ? 0 : -ENOMEM;
+}
+
+/* If somebody does listen somewhere it costs what unheard_run() does */
+static int nobody_run(struct calibration *c, u32 n)
+{
+	struct statchan_sample sample = {};
+
+	while (n--) {
+		if (statchan_sampled(c->src))
+			statchan_emit(c->src, &sample);
+	}
+	return 0;
+}
+
+static int unheard_run(struct calibration *c, u32 n)
+{
+	struct statchan_sample sample = {};
+
+	while (n--) {
+		if (__statchan_sampled(c->src))
+			__statchan_emit(c->src, &sample);
 	}
 	return 0;
 }
@@ -206,6 +251,8 @@ static const struct calibration_step {
 	[STATCHAN_CAL_COPY] = { copy_prepare, copy_run, SZ_16M, true },
 	[STATCHAN_CAL_REMAP] = { remap_prepare, remap_run, CAL_MAP_MAX, true },
 	[STATCHAN_CAL_SKB] = { NULL, skb_run, SZ_32K, false },
+	[STATCHAN_CAL_NOBODY] = { source_prepare, nobody_run, 0, false },
+	[STATCHAN_CAL_UNHEARD] = { source_prepare, unheard_run, 0, false },
 };
 
 /* Return: NULL for one that there is not */

@@ -212,7 +212,7 @@ static int channel_start(struct statchan_channel *ch,
 			 struct statchan_channel_req *req,
 			 struct statchan_err *err)
 {
-	int ret;
+	int cpu, ret;
 
 	ret = ch->transport->open(ch, req, err);
 	if (ret)
@@ -221,6 +221,8 @@ static int channel_start(struct statchan_channel *ch,
 	if (ch->kind != STATCHAN_CHANNEL_SAMPLES)
 		return 0;
 	ret = config_rate(ch, err);
+	for_each_possible_cpu(cpu)
+		statchan_emit_init(per_cpu_ptr(ch->cpu, cpu));
 	if (!ret)
 		ret = statchan_source_attach(ch->src, ch, err);
 	if (ret)

@@ -190,18 +190,26 @@ struct statchan_gap {
 	u64 last_ns;
 };
 
+/* Why the next record does not take the short way: bits of channel_cpu.special */
+#define STATCHAN_CC_STOPPED	BIT(0)	/* not offered: not yet, or not any more */
+#define STATCHAN_CC_FIRST	BIT(1)	/* none was offered before */
+#define STATCHAN_CC_DECIMATES	BIT(2)	/* not all are wanted */
+
 /**
  * struct statchan_channel_cpu - what one CPU produces into one channel
  * @lock:	owner of all below but @work; taken by emit on this CPU, and by
  *		flush from anywhere
  * @first_seq:	of the first record this channel was offered, or SEQ_NONE
  * @next_seq:	one after the last; produced = next_seq - first_seq
- * @pending_records: accepted since the last announcement
+ * @announced:	@accepted at the last announcement
+ * @announce_records: the watermark: announce when @accepted is so much, or
+ * @announce_bytes: @bytes
+ * @reason:	scratch for emit: why the record at hand is lost
  * @flushing:	the announcement comes from the timeout or the end of stream
  * @unflushed:	set by announce: something can't be shown yet to all kinds of
  *		readers, so the timeout must come again
- * @stopped:	nothing is offered: not yet, or not any more. Owner: emit on this
- *		CPU, or who sees to it that there is none
+ * @special:	STATCHAN_CC_*
+ * @armed:	the timer runs, or the channel has none
  * @spare:	bytes that reserve keeps free: room for the gaps that must be told
  *		before the end of the stream, and 0 then
  * @gaps:	bit r: gap[r] waits to be written
@@ -210,25 +218,28 @@ struct statchan_gap {
  */
 struct statchan_channel_cpu {
 	raw_spinlock_t lock;
+	u8 special;
+	bool armed;
 	bool ended;
-	bool timer_armed;
 	bool flushing;
 	bool unflushed;
-	bool stopped;
 	u16 cpu;
 	u32 spare;
-	u32 gaps;
-	struct statchan_channel *ch;
 	void *priv;
-	u64 first_seq;
+	struct statchan_channel *ch;
 	u64 next_seq;
 	u64 accepted;
 	u64 bytes;
+	u64 announce_records;
+	u64 announce_bytes;
+	u32 gaps;
+	u32 reason;
+	/* each record needs what is above, few what is below */
+	u64 announced;
+	u64 first_seq;
 	u64 filtered;
 	u64 truncated;
 	u64 wakeups;
-	u32 pending_records;
-	u32 pending_bytes;
 	u64 lost[STATCHAN_N_LOST];
 	struct statchan_gap gap[STATCHAN_N_LOST];
 	struct hrtimer timer;
@@ -343,6 +354,7 @@ int statchan_channel_ledger(struct net *net, u32 id, u32 cpu,
 void statchan_ledger_fill(struct statchan_channel *ch, u32 cpu,
 			  struct statchan_ledger *out);
 
+void statchan_emit_init(struct statchan_channel_cpu *cc);
 void statchan_emit_flush(struct statchan_channel_cpu *cc);
 void statchan_emit_end(struct statchan_channel_cpu *cc);
 enum hrtimer_restart statchan_emit_timer(struct hrtimer *timer);

@@ -31,7 +31,7 @@ static void sampler_draw(struct statchan_source_cpu *sc, u32 rate)
 }
 
 /* The skip is over, or the rate has changed since it was drawn */
-static bool sampler_next(struct statchan_source *src, u32 rate)
+static noinline bool sampler_next(struct statchan_source *src, u32 rate)
 {
 	struct statchan_source_cpu *sc;
 	unsigned long flags;
@@ -66,9 +66,18 @@ bool __statchan_sampled(struct statchan_source *src)
 }
 EXPORT_SYMBOL_GPL(__statchan_sampled);
 
-static void emit_lose(struct statchan_channel_cpu *cc, u32 reason, u64 seq,
-		      u64 time_ns)
+static noinline void emit_arm(struct statchan_channel_cpu *cc)
 {
+	cc->armed = true;
+	hrtimer_start(&cc->timer, ns_to_ktime(cc->ch->timeout_ns),
+		      HRTIMER_MODE_REL_PINNED_SOFT);
+}
+
+/* The record at hand is lost, because of cc->reason */
+static noinline void emit_lose(struct statchan_channel_cpu *cc, u64 seq,
+			       u64 time_ns)
+{
+	u32 reason = cc->reason;
 	struct statchan_gap *gap = &cc->gap[reason];
 
 	cc->lost[reason]++;
@@ -81,6 +90,9 @@ static void emit_lose(struct statchan_channel_cpu *cc, u32 reason, u64 seq,
 	gap->last_seq = seq;
 	gap->last_ns = time_ns;
 	gap->count++;
+	/* the flush tells the loss if no record follows */
+	if (!cc->armed)
+		emit_arm(cc);
 }
 
 /* Of the gaps that wait the one that began first */
@@ -100,27 +112,25 @@ static u32 emit_first_gap(const struct statchan_channel_cpu *cc)
  * two indirect calls, which mitigations make dear.
  */
 static __always_inline void *emit_reserve(struct statchan_channel_cpu *cc,
-					  u32 room, u32 *reason)
+					  const struct statchan_transport *t,
+					  u32 room)
 {
-	const struct statchan_transport *t = cc->ch->transport;
-
 	if (likely(t->reserve == statchan_ring_reserve))
-		return statchan_ring_reserve_inline(cc, room, reason);
-	return t->reserve(cc, room, reason);
+		return statchan_ring_reserve_inline(cc, room, &cc->reason);
+	return t->reserve(cc, room, &cc->reason);
 }
 
 static __always_inline bool emit_commit(struct statchan_channel_cpu *cc,
-					u32 room, u32 *reason)
+					const struct statchan_transport *t,
+					u32 room)
 {
-	const struct statchan_transport *t = cc->ch->transport;
-
 	if (likely(t->commit == statchan_ring_commit))
 		return statchan_ring_commit_inline(cc, room);
-	return t->commit(cc, room, reason);
+	return t->commit(cc, room, &cc->reason);
 }
 
-/* Tell the consumer of the losses. Return: whether all could be told. */
-static bool emit_gaps(struct statchan_channel_cpu *cc, u32 *reason)
+/* Tell the consumer of the losses. Return: false, and cc->reason, if not all could be. */
+static bool emit_gaps(struct statchan_channel_cpu *cc)
 {
 	const struct statchan_transport *t = cc->ch->transport;
 
@@ -129,7 +139,7 @@ static bool emit_gaps(struct statchan_channel_cpu *cc, u32 *reason)
 		const struct statchan_gap *gap = &cc->gap[r];
 		struct statchan_lost *lost;
 
-		lost = t->reserve(cc, sizeof(*lost), reason);
+		lost = t->reserve(cc, sizeof(*lost), &cc->reason);
 		if (!lost)
 			return false;
 		*lost = (struct statchan_lost){
@@ -143,7 +153,7 @@ static bool emit_gaps(struct statchan_channel_cpu *cc, u32 *reason)
 			.last_ns = gap->last_ns,
 			.reason = r,
 		};
-		if (!t->commit(cc, sizeof(*lost), reason))
+		if (!t->commit(cc, sizeof(*lost), &cc->reason))
 			return false;
 		cc->bytes += sizeof(*lost);
 		cc->gaps &= ~BIT(r);
@@ -151,79 +161,83 @@ static bool emit_gaps(struct statchan_channel_cpu *cc, u32 *reason)
 	return true;
 }
 
-static void emit_announce(struct statchan_channel_cpu *cc)
+/* Out of line: most records announce nothing */
+static noinline void emit_announce(struct statchan_channel_cpu *cc)
 {
-	cc->pending_records = 0;
-	cc->pending_bytes = 0;
-	if (cc->ch->transport->announce(cc)) {
+	struct statchan_channel *ch = cc->ch;
+
+	cc->announced = cc->accepted;
+	cc->announce_records = cc->accepted + ch->watermark_records;
+	cc->announce_bytes = cc->bytes + ch->watermark_bytes;
+	if (ch->transport->announce(cc)) {
 		cc->wakeups++;
 		irq_work_queue(&cc->work);
 	}
 }
 
-static void emit_arm(struct statchan_channel_cpu *cc)
+/*
+ * What is out of the ordinary before a record. Return: whether the record goes on
+ * its way; if not, it was counted.
+ */
+static noinline bool emit_special(struct statchan_channel_cpu *cc, u64 seq)
 {
-	u64 timeout_ns = cc->ch->timeout_ns;
+	u32 decimate = cc->ch->decimate;
 
-	if (cc->timer_armed || timeout_ns == STATCHAN_TIMEOUT_NEVER)
-		return;
-	cc->timer_armed = true;
-	hrtimer_start(&cc->timer, ns_to_ktime(timeout_ns),
-		      HRTIMER_MODE_REL_PINNED_SOFT);
-}
-
-/* After an accepted record: tell the consumer now, or at the latest in time */
-static void emit_policy(struct statchan_channel_cpu *cc, u32 room)
-{
-	struct statchan_channel *ch = cc->ch;
-
-	cc->pending_records++;
-	cc->pending_bytes += room;
-	if (cc->pending_records >= ch->watermark_records ||
-	    cc->pending_bytes >= ch->watermark_bytes) {
-		emit_announce(cc);
-	} else {
-		emit_arm(cc);
+	if (cc->special & STATCHAN_CC_STOPPED)
+		return false;
+	if (cc->special & STATCHAN_CC_FIRST) {
+		cc->special &= ~STATCHAN_CC_FIRST;
+		cc->first_seq = seq;
 	}
+	cc->next_seq = seq + 1;
+	if (cc->special & STATCHAN_CC_DECIMATES && seq % decimate) {
+		cc->filtered++;
+		return false;
+	}
+	return true;
 }
 
-static void emit_to(struct statchan_channel *ch, u32 cpu,
-		    const struct statchan_sample *s, u32 rate, u64 seq,
-		    u64 time_ns)
+static __always_inline void emit_to(struct statchan_channel *ch, u32 cpu,
+				    const struct statchan_sample *s, u32 rate,
+				    u64 seq, u64 time_ns)
 {
 	struct statchan_channel_cpu *cc = this_cpu_ptr(ch->cpu);
-	u32 captured, room, reason;
-	void *dst = NULL;
+	const struct statchan_transport *t = ch->transport;
+	u32 captured, room;
+	struct statchan_record *rec = NULL;
 
-	if (unlikely(cc->stopped))
-		return;
 	raw_spin_lock(&cc->lock);
-	if (unlikely(cc->first_seq == STATCHAN_SEQ_NONE))
-		cc->first_seq = seq;
-	cc->next_seq = seq + 1;
-	if (ch->decimate > 1 && seq % ch->decimate) {
-		cc->filtered++;
+	if (unlikely(cc->special) && !emit_special(cc, seq))
 		goto unlock;
-	}
+	cc->next_seq = seq + 1;
 	captured = statchan_record_captured(s, ch->snaplen);
 	room = statchan_record_room(captured);
 	if (statchan_fault(STATCHAN_FAULT_RECORD))
-		reason = STATCHAN_LOST_INJECTED;
-	else if (likely(!cc->gaps) || emit_gaps(cc, &reason))
-		dst = emit_reserve(cc, room, &reason);
-	if (likely(dst))
-		statchan_record_write(dst, s, captured, rate, cpu, seq, time_ns);
-	if (unlikely(!dst || !emit_commit(cc, room, &reason))) {
-		emit_lose(cc, reason, seq, time_ns);
-		/* the flush tells the loss if no record follows */
-		emit_arm(cc);
+		cc->reason = STATCHAN_LOST_INJECTED;
+	else if (likely(!cc->gaps) || emit_gaps(cc))
+		rec = emit_reserve(cc, t, room);
+	if (unlikely(!rec)) {
+		emit_lose(cc, seq, time_ns);
+		goto unlock;
+	}
+	statchan_record_write(rec, s, captured, rate, cpu, seq, time_ns);
+	if (unlikely(captured < s->len)) {
+		rec->flags |= STATCHAN_REC_TRUNCATED;
+		cc->truncated++;
+	}
+	if (unlikely(!emit_commit(cc, t, room))) {
+		cc->truncated -= captured < s->len;
+		emit_lose(cc, seq, time_ns);
 		goto unlock;
 	}
 	cc->accepted++;
 	cc->bytes += room;
-	if (captured < s->len)
-		cc->truncated++;
-	emit_policy(cc, room);
+	/* tell the consumer now, or at the latest in time */
+	if (unlikely(cc->accepted >= cc->announce_records ||
+		     cc->bytes >= cc->announce_bytes))
+		emit_announce(cc);
+	else if (unlikely(!cc->armed))
+		emit_arm(cc);
 unlock:
 	raw_spin_unlock(&cc->lock);
 }
@@ -251,6 +265,24 @@ void __statchan_emit(struct statchan_source *src,
 EXPORT_SYMBOL_GPL(__statchan_emit);
 
 /**
+ * statchan_emit_init() - how a channel announces
+ * @cc:		of one CPU; nothing was emitted yet
+ *
+ * Process context. The channel's configuration is in force.
+ */
+void statchan_emit_init(struct statchan_channel_cpu *cc)
+{
+	const struct statchan_channel *ch = cc->ch;
+
+	cc->announce_records = ch->watermark_records;
+	cc->announce_bytes = ch->watermark_bytes;
+	cc->armed = ch->timeout_ns == STATCHAN_TIMEOUT_NEVER;
+	cc->special = STATCHAN_CC_FIRST;
+	if (ch->decimate > 1)
+		cc->special |= STATCHAN_CC_DECIMATES;
+}
+
+/**
  * statchan_emit_flush() - announce what waits, losses included
  * @cc:		of one CPU
  *
@@ -259,17 +291,16 @@ EXPORT_SYMBOL_GPL(__statchan_emit);
 void statchan_emit_flush(struct statchan_channel_cpu *cc)
 {
 	unsigned long flags;
-	u32 reason;
 
 	raw_spin_lock_irqsave(&cc->lock, flags);
 	if (!cc->ended) {
 		bool told = cc->gaps;
 
-		emit_gaps(cc, &reason);
+		emit_gaps(cc);
 		cc->flushing = true;
 		told |= cc->unflushed;
 		cc->unflushed = false;
-		if (told || cc->pending_records)
+		if (told || cc->accepted != cc->announced)
 			emit_announce(cc);
 		cc->flushing = false;
 	}
@@ -303,15 +334,15 @@ enum hrtimer_restart statchan_emit_timer(struct hrtimer *timer)
 	bool again;
 
 	raw_spin_lock_irq(&cc->lock);
-	cc->timer_armed = false;
+	cc->armed = false;
 	raw_spin_unlock_irq(&cc->lock);
 	statchan_emit_flush(cc);
 
 	/* a loss that found no room is told as soon as there is some */
 	raw_spin_lock_irq(&cc->lock);
-	again = (cc->gaps || cc->unflushed) && !cc->ended && !cc->timer_armed;
+	again = (cc->gaps || cc->unflushed) && !cc->ended && !cc->armed;
 	if (again)
-		cc->timer_armed = true;
+		cc->armed = true;
 	raw_spin_unlock_irq(&cc->lock);
 	if (!again)
 		return HRTIMER_NORESTART;

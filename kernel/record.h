@@ -47,9 +47,30 @@ static inline void statchan_record_payload(void *dst,
 		s->fill(dst, captured, cpu, seq);
 }
 
+/* flags to queue, which lie in both in the same order: two moves, not five */
+static inline void record_write_packet(struct statchan_record *rec,
+				       const struct statchan_sample *s)
+{
+	enum {
+		TO = offsetof(struct statchan_record, flags),
+		FROM = offsetof(struct statchan_sample, flags),
+		LEN = sizeof(struct statchan_record) - TO,
+	};
+
+	static_assert(offsetof(struct statchan_sample, protocol) - FROM ==
+		      offsetof(struct statchan_record, protocol) - TO);
+	static_assert(offsetof(struct statchan_sample, vlan_tci) - FROM ==
+		      offsetof(struct statchan_record, vlan_tci) - TO);
+	static_assert(offsetof(struct statchan_sample, vlan_proto) - FROM ==
+		      offsetof(struct statchan_record, vlan_proto) - TO);
+	static_assert(offsetof(struct statchan_sample, queue) - FROM ==
+		      offsetof(struct statchan_record, queue) - TO);
+	memcpy((void *)rec + TO, (const void *)s + FROM, LEN);
+}
+
 /**
  * statchan_record_write() - write head, payload and padding
- * @dst:	statchan_record_room(@captured) bytes, aligned to STATCHAN_ALIGN
+ * @rec:	statchan_record_room(@captured) bytes, aligned to STATCHAN_ALIGN
  * @s:		the sample
  * @captured:	from statchan_record_captured()
  * @rate:	the source samples 1 in @rate
@@ -57,19 +78,19 @@ static inline void statchan_record_payload(void *dst,
  * @seq:	its number on @cpu
  * @time_ns:	CLOCK_MONOTONIC
  *
- * Every byte of the room is written: nothing old leaves the kernel.
+ * Every byte of the room is written: nothing old leaves the kernel. The caller
+ * sets STATCHAN_REC_TRUNCATED.
  */
-static inline void statchan_record_write(void *dst,
+static inline void statchan_record_write(struct statchan_record *rec,
 					 const struct statchan_sample *s,
 					 u32 captured, u32 rate, u32 cpu,
 					 u64 seq, u64 time_ns)
 {
-	struct statchan_record *rec = dst;
 	u32 len = sizeof(*rec) + captured;
 
 	/* the padding lies in the last word; the payload comes over it */
 	if (len % STATCHAN_ALIGN)
-		*(u64 *)(dst + round_down(len, STATCHAN_ALIGN)) = 0;
+		*(u64 *)((void *)rec + round_down(len, STATCHAN_ALIGN)) = 0;
 	rec->len = len;
 	rec->type = STATCHAN_RECORD_SAMPLE;
 	rec->cpu = cpu;
@@ -78,11 +99,7 @@ static inline void statchan_record_write(void *dst,
 	rec->orig_len = s->orig_len ?: s->len;
 	rec->ifindex = s->ifindex;
 	rec->rate = rate;
-	rec->flags = s->flags | (captured < s->len ? STATCHAN_REC_TRUNCATED : 0);
-	rec->protocol = s->protocol;
-	rec->vlan_tci = s->vlan_tci;
-	rec->vlan_proto = s->vlan_proto;
-	rec->queue = s->queue;
+	record_write_packet(rec, s);
 	if (captured)
 		statchan_record_payload(rec + 1, s, captured, cpu, seq);
 }

@@ -58,18 +58,36 @@ static void *ring_evict(struct statchan_ring *ring, u32 room)
 	return ring->data + (ring->head & (ring->size - 1));
 }
 
-/* The slow part of reserve: there is too little room */
+/*
+ * How far the consumer has come is a hint, read once. A program that forges it makes the ring look full or loses records of its own;
+ * what is written stays in data either way, since that depends on head only.
+ * Return: whether there is room.
+ */
+static bool ring_look(struct statchan_channel_cpu *cc, u32 room)
+{
+	struct statchan_ring *ring = cc->priv;
+	/* pairs with the consumer's store-release */
+	u64 pos = smp_load_acquire(ring->floor);
+	u64 used = ring->head - pos;
+
+	if (used > ring->size || ring->size - used < room + cc->spare)
+		return false;
+	ring->limit = pos + ring->size - cc->spare;
+	return true;
+}
+
+/* The slow part of reserve: as far as was known there is too little room */
 void *statchan_ring_make_room(struct statchan_channel_cpu *cc, u32 room,
 			      u32 *reason)
 {
 	struct statchan_ring *ring = cc->priv;
 
-	if (room > ring->size)
-		*reason = STATCHAN_LOST_OVERSIZE;
-	else if (cc->ch->got.mode == STATCHAN_MODE_OVERWRITE)
+	if (ring_look(cc, room))
+		return ring->data + (ring->head & (ring->size - 1));
+	if (cc->ch->got.mode == STATCHAN_MODE_OVERWRITE && room <= ring->size)
 		return ring_evict(ring, room);
-	else
-		*reason = STATCHAN_LOST_RING_FULL;
+	*reason = room > ring->size ? STATCHAN_LOST_OVERSIZE :
+				      STATCHAN_LOST_RING_FULL;
 	return NULL;
 }
 

@@ -16,6 +16,8 @@
 /**
  * struct statchan_ring - one CPU's ring
  * @head:	the producer's own copy of producer->head; cc->lock
+ * @limit:	a record may end here without another look at the consumer, whose
+ *		cache line each look takes away; cc->lock
  * @announced:	same of producer->announced; cc->lock
  * @tail:	mode overwrite: same of producer->tail; cc->lock
  * @evicted:	mode overwrite: same of producer->evicted; cc->lock
@@ -27,14 +29,15 @@
  */
 struct statchan_ring {
 	u64 head;
+	u64 limit;
+	u64 size;
+	void *data;
+	struct statchan_ring_producer *producer;
 	u64 announced;
 	u64 tail;
 	u64 evicted;
 	const u64 *floor;
-	u64 size;
-	void *data;
 	struct statchan_ring_consumer *consumer;
-	struct statchan_ring_producer *producer;
 	u64 consumed;
 	u32 n_pages;
 	struct page **pages;
@@ -57,14 +60,8 @@ statchan_ring_reserve_inline(struct statchan_channel_cpu *cc, u32 room,
 			     u32 *reason)
 {
 	struct statchan_ring *ring = cc->priv;
-	/*
-	 * A hint, read once; pairs with the consumer's store-release. A program
-	 * that forges it makes the ring look full or overwrites its own records;
-	 * what is written stays in data either way, since it depends on head only.
-	 */
-	u64 used = ring->head - smp_load_acquire(ring->floor);
 
-	if (unlikely(used > ring->size || ring->size - used < room + cc->spare))
+	if (unlikely((s64)(ring->head + room - ring->limit) > 0))
 		return statchan_ring_make_room(cc, room, reason);
 	return ring->data + (ring->head & (ring->size - 1));
 }

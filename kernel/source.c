@@ -353,6 +353,20 @@ static struct statchan_channel *source_followed(struct statchan_source *src,
 	return old;
 }
 
+/* Whether records of the CPU are offered to the channel */
+static void source_offer(struct statchan_channel *ch, int cpu, bool offer)
+{
+	struct statchan_channel_cpu *cc = per_cpu_ptr(ch->cpu, cpu);
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&cc->lock, flags);
+	if (offer)
+		cc->special &= ~STATCHAN_CC_STOPPED;
+	else
+		cc->special |= STATCHAN_CC_STOPPED;
+	raw_spin_unlock_irqrestore(&cc->lock, flags);
+}
+
 /* Put a channel that follows another on the emit path; it gets nothing yet */
 static int source_attach_follower(struct statchan_source *src,
 				  struct statchan_channel *ch,
@@ -363,7 +377,7 @@ static int source_attach_follower(struct statchan_source *src,
 	if (!source_followed(src, ch, &ret, err))
 		return ret;
 	for_each_possible_cpu(cpu)
-		per_cpu_ptr(ch->cpu, cpu)->stopped = true;
+		source_offer(ch, cpu, false);
 	return 0;
 }
 
@@ -399,16 +413,24 @@ int statchan_source_attach(struct statchan_source *src,
 	return ret;
 }
 
+/* src->lock held. Return: whether it was on the emit path. */
+static bool source_detach(struct statchan_source *src,
+			  struct statchan_channel *ch)
+{
+	if (!ch->attached)
+		return false;
+	source_remove(src, ch);
+	if (list_empty(&src->channels))
+		source_last_left(src);
+	return true;
+}
+
 /* Take a channel off the emit path. On return no emit uses it. */
 void statchan_source_detach(struct statchan_source *src,
 			    struct statchan_channel *ch)
 {
 	mutex_lock(&src->lock);
-	if (ch->attached) {
-		source_remove(src, ch);
-		if (list_empty(&src->channels))
-			source_last_left(src);
-	}
+	source_detach(src, ch);
 	mutex_unlock(&src->lock);
 }
 
@@ -441,12 +463,8 @@ void statchan_source_stop(struct statchan_source *src,
 			  struct statchan_channel *ch)
 {
 	mutex_lock(&src->lock);
-	if (ch->attached) {
-		source_remove(src, ch);
-		if (list_empty(&src->channels))
-			source_last_left(src);
+	if (source_detach(src, ch))
 		statchan_channel_end(ch);
-	}
 	mutex_unlock(&src->lock);
 }
 
@@ -461,8 +479,8 @@ struct handover {
  */
 static void source_hand_over_cpu(const struct handover *h, int cpu)
 {
-	per_cpu_ptr(h->from->cpu, cpu)->stopped = true;
-	per_cpu_ptr(h->to->cpu, cpu)->stopped = false;
+	source_offer(h->from, cpu, false);
+	source_offer(h->to, cpu, true);
 }
 
 static void source_hand_over_here(void *arg)

@@ -19,9 +19,11 @@ struct CompareOptions {
     std::vector<std::uint64_t> sizes{};     ///< empty: those of the plan
     std::vector<double> rates{};            ///< workload latency, records per second
     unsigned repeat = 0;                    ///< 0: as the plan says
+    std::string source{};                   ///< this one as it is; empty: synths of our own
 };
 
-inline constexpr std::string_view workload_names[] = {"snapshot", "samples", "latency", "control"};
+inline constexpr std::string_view workload_names[] = {"snapshot", "samples", "producer",
+                                                      "lossless", "latency", "control"};
 
 /// How far it has come: points measured, points in all, seconds that are left, what is measured
 /// now.

@@ -4,35 +4,26 @@
 // it was due, so a delay of its own counts, too; the consumer looks at the clock once per batch.
 #include <fmt/format.h>
 
-#include <statchan/statchan.hpp>
-
 #include "measure/histogram.hpp"
-#include "measure/points.hpp"
 #include "measure/stream_point.hpp"
-#include "measure/worker.hpp"
 
 namespace statctl::measure {
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using statchan::nanoseconds;
 
-struct Listener {
-    Histogram histogram;
-    Clock::time_point from;  // those that were due earlier are warm-up
-    std::uint64_t wrong = 0;
-
-    void take(const statchan::Batch& batch) {
-        const auto now = Clock::now();
-        for (const auto& sample : batch.samples()) {
-            if (!is_genuine(sample)) ++wrong;
-            if (sample.time() < from) continue;
-            const auto delay = (now - sample.time()).count();
-            histogram.add(delay > 0 ? static_cast<std::uint64_t>(delay) : 0);
-        }
+// Samples that were due before @p from are warm-up.
+void take(StreamPoint& self, const statchan::Batch& batch, Clock::time_point from,
+          Histogram& histogram) {
+    const auto now = Clock::now();
+    for (const auto& sample : batch.samples()) {
+        self.check(sample);
+        if (sample.time() < from) continue;
+        const auto delay = (now - sample.time()).count();
+        histogram.add(delay > 0 ? static_cast<std::uint64_t>(delay) : 0);
     }
-};
+}
 
 void add_quantiles(statchan::results::Point& point, const Histogram& histogram) {
     if (histogram.total() == 0) {
@@ -49,47 +40,28 @@ void add_quantiles(statchan::results::Point& point, const Histogram& histogram) 
     *point.mutable_latency() = histogram.message();
 }
 
+void listen(StreamPoint& self) {
+    const auto& load = self.load();
+    const auto& job = self.job();
+    if (!self.generate(fmt::format(
+            "mode=paced context=softirq cpus={} size={} count=0 pps={} run=1", load.cpus(),
+            load.bytes(), static_cast<std::uint64_t>(job.rate) / load.cpus())))
+        return;
+    Histogram histogram;
+    const auto start = Clock::now();
+    // until the window is over and something has come, as far as anything comes
+    while (Clock::now() < start + job.window ||
+           (histogram.total() == 0 && Clock::now() < start + std::chrono::seconds{5})) {
+        const auto batch = self.next(patience(load));
+        if (!batch) return;
+        take(self, *batch, start + job.window / 4, histogram);
+    }
+    self.release();
+    add_quantiles(self.point(), histogram);
+}
+
 }  // namespace
 
-statchan::results::Point measure_latency(const Job& job) {
-    auto point = job.label;
-    const auto& load = point.load();
-    run_on_last_cpu();
-    auto client = statchan::Client::open({.transport = point.transport()});
-    auto control = statchan::Client::open({.transport = "ioctl"});
-    if (!client || !control) {
-        point.set_fault((client ? control.error() : client.error()).message());
-        return point;
-    }
-    auto stream = client->subscribe(job.source, config_for(load));
-    if (!stream) {
-        point.set_fault(stream.error().message());
-        return point;
-    }
-    const auto run = control->set_source(
-        job.source,
-        fmt::format("mode=paced context=softirq cpus={} size={} count=0 pps={} run=1", load.cpus(),
-                    load.bytes(), static_cast<std::uint64_t>(job.rate) / load.cpus()));
-    if (!run) point.set_fault(run.error().message());
-    const auto start = Clock::now();
-    Listener listener{.histogram = {}, .from = start + job.window / 4};
-    const nanoseconds wait = is_busy(load) ? nanoseconds{0} : std::chrono::milliseconds{20};
-    while (Clock::now() < start + job.window) {
-        const auto batch = stream->next(wait);
-        if (!batch) {
-            point.set_fault(batch.error().message());
-            break;
-        }
-        listener.take(*batch);
-    }
-    (void)control->set_source(job.source, "run=0");
-    const auto stopped = stream->stop();
-    const auto drained = read_to_end(
-        *stream, [&](const auto& sample) { listener.wrong += is_genuine(sample) ? 0U : 1U; });
-    if (!stopped || !drained) point.set_fault((stopped ? drained : stopped).error().message());
-    add_quantiles(point, listener.histogram);
-    close_books(point, *stream, listener.wrong);
-    return point;
-}
+statchan::results::Point measure_latency(const Job& job) { return StreamPoint::run(job, listen); }
 
 }  // namespace statctl::measure

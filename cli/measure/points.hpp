@@ -15,7 +15,8 @@ namespace statctl::measure {
 /// What to measure: of label the workload, the transport and the load count.
 struct Job {
     statchan::results::Point label{};
-    std::string source{};  ///< a synth that nobody else uses
+    std::string source{};  ///< a synth that nobody else uses, or
+    bool foreign = false;  ///< somebody else's, which is left as it is
     std::chrono::milliseconds window{300};
     double rate = 0;  ///< workload latency: records per second in all
 };
@@ -24,6 +25,10 @@ struct Job {
 [[nodiscard]] statchan::results::Point measure_snapshots(const Job& job);
 /// A producer without pause: what arrives, what is lost, what it costs.
 [[nodiscard]] statchan::results::Point measure_samples(const Job& job);
+/// What the producer alone spends on a record: nobody reads meanwhile.
+[[nodiscard]] statchan::results::Point measure_producer(const Job& job);
+/// The highest rate at which nothing is lost.
+[[nodiscard]] statchan::results::Point measure_lossless(const Job& job);
 /// A producer on schedule: how long after its due time each record arrives.
 [[nodiscard]] statchan::results::Point measure_latency(const Job& job);
 /// Setting and asking, and events to many.

@@ -139,6 +139,10 @@ constexpr std::array experiments{
                remap_bytes, prepare_remap},
     Experiment{"skb.alloc", "ns", "alloc_skb() and consume_skb()", skb_bytes,
                prepare_step<STATCHAN_CAL_SKB>},
+    Experiment{"emit.nobody", "ns", "a sample offered while nobody listens to any source", no_size,
+               prepare_step<STATCHAN_CAL_NOBODY>},
+    Experiment{"emit.unheard", "ns", "the same while somebody listens to another source", no_size,
+               prepare_step<STATCHAN_CAL_UNHEARD>},
 };
 
 }  // namespace

@@ -38,8 +38,8 @@ struct Section {
     std::vector<Figure> figures;
 };
 
-const std::array<Section, 5>& sections() {
-    static const std::array<Section, 5> all{{
+const std::array<Section, 7>& sections() {
+    static const std::array<Section, 7> all{{
         {"snapshot",
          "snapshot: one generation, until every counter has been read",
          {{"time.p50", "p50"},
@@ -47,7 +47,9 @@ const std::array<Section, 5>& sections() {
           {"call.p50", "call"},
           {"throughput", "per second", false},
           {"reader.per_kb", "reader/KB"},
-          {"system_calls", "calls"}}},
+          {"system_calls", "calls"},
+          {"retries", "retries"},
+          {"memory", "memory"}}},
         {"samples",
          "samples: a producer without pause, one consumer",
          {{"delivered", "delivered/s", false},
@@ -56,7 +58,14 @@ const std::array<Section, 5>& sections() {
           {"consumer", "consumer"},
           {"cpu.total", "CPU"},
           {"wakeups", "wakeups"},
-          {"system_calls", "calls"}}},
+          {"system_calls", "calls"},
+          {"memory", "memory"}}},
+        {"producer",
+         "producer: what a record costs who emits it, and then who reads it, each alone",
+         {{"producer.alone", "producer"}, {"consumer.alone", "consumer"}}},
+        {"lossless",
+         "lossless: the highest rate at which nothing was lost",
+         {{"lossless", "records/s", false}}},
         {"latency",
          "latency: from the time a record was due until the program has it",
          {{"latency.p50", "p50"},
@@ -85,7 +94,9 @@ std::string number(double value, std::string_view unit) {
         if (value >= 1e3) return fmt::format("{:.1f} us", value / 1e3);
         return fmt::format("{:.0f} ns", value);
     }
-    if (unit == "B/s") return format_size(static_cast<std::uint64_t>(value)) + "/s";
+    if (unit == "B")
+        return (value < 0 ? "-" : "") + format_size(static_cast<std::uint64_t>(std::abs(value)));
+    if (unit == "B/s") return fmt::format("{:.0f} MB/s", value / 1e6);
     if (unit == "1/s") return format_rate(value);
     return value < 10 ? fmt::format("{:.3f}", value) : fmt::format("{:.0f}", value);
 }
@@ -97,6 +108,7 @@ std::string describe_load(const Point& point) {
     if (load.bytes() != 0) add(format_size(load.bytes()));
     if (load.readers() > 1) add(fmt::format("{} readers", load.readers()));
     if (load.churn()) add("each a new one");
+    if (load.live()) add("live, refreshed every 10 ms");
     if (load.cpus() != 0) add(fmt::format("{} CPU{}", load.cpus(), load.cpus() == 1 ? "" : "s"));
     if (!load.policy().empty()) add(load.policy());
     if (load.buffer() != 0) add(format_size(load.buffer()) + " buffer");

@@ -27,12 +27,12 @@ std::chrono::nanoseconds thread_time() {
     return std::chrono::seconds{spent.tv_sec} + std::chrono::nanoseconds{spent.tv_nsec};
 }
 
-std::uint64_t available_memory() {
-    std::ifstream meminfo{"/proc/meminfo"};
+std::uint64_t own_memory() {
+    std::ifstream status{"/proc/self/status"};
     std::string word;
     std::uint64_t kib = 0;
-    while (meminfo >> word)
-        if (word == "MemAvailable:") meminfo >> kib;
+    while (status >> word)
+        if (word == "RssAnon:") status >> kib;
     return kib << 10U;
 }
 

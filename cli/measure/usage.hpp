@@ -26,11 +26,12 @@ struct MachineTime {
 /// Processor time of the calling thread.
 [[nodiscard]] std::chrono::nanoseconds thread_time();
 
-/// Available memory of the machine, in bytes.
-[[nodiscard]] std::uint64_t available_memory();
+/// Memory that this process has of its own: not shared with the kernel, no file. Bytes.
+[[nodiscard]] std::uint64_t own_memory();
 
 /// Counts the system calls of the calling thread from now on, by the kernel's own tracepoint, which
-/// costs a little with each. Nothing where that is not to be had.
+/// costs a little with each. Nothing where that is not to be had. The kernel patches itself for it:
+/// let no other thread be busy just then (emulators have been seen to miss such a change).
 class SystemCalls {
   public:
     SystemCalls();

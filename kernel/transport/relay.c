@@ -140,41 +140,42 @@ static void relay_evict(struct statchan_channel_cpu *cc, struct rchan_buf *buf)
 }
 
 /*
- * Whether @room bytes fit behind the last record, or in the next sub-buffer, so
- * that the spare bytes are still free in the same or in one after it.
+ * There is not room for the record and for the spare bytes behind the last one. Both
+ * must fit in this and the next sub-buffer.
  */
-static bool relay_fits(const struct statchan_channel_cpu *cc,
-		       const struct rchan_buf *buf, u32 room, bool *here)
+static void *relay_make_room(struct statchan_channel_cpu *cc,
+			     struct rchan_buf *buf, u32 room, u32 *reason)
 {
 	size_t size = buf->chan->subbuf_size;
-	bool next_free = relay_next_free(buf) || relay_overwrites(cc->ch);
+	bool overwrites = relay_overwrites(cc->ch);
 
-	*here = buf->offset + room <= size;
-	if (*here)
-		return next_free || buf->offset + room + cc->spare <= size;
-	return next_free;	/* relay_geometry(): room and spare fit in one */
+	if (room > size) {
+		*reason = STATCHAN_LOST_OVERSIZE;
+		return NULL;
+	}
+	if (!overwrites && !relay_next_free(buf)) {
+		*reason = STATCHAN_LOST_RING_FULL;
+		return NULL;
+	}
+	if (buf->offset + room > size) {
+		if (overwrites)
+			relay_evict(cc, buf);
+		relay_next(buf);
+	}
+	return buf->data + buf->offset;
 }
 
 static void *relay_transport_reserve(struct statchan_channel_cpu *cc, u32 room,
 				     u32 *reason)
 {
 	struct rchan_buf *buf = relay_buf(cc);
-	bool here;
 
 	if (unlikely(!buf)) {
 		*reason = STATCHAN_LOST_NO_MEMORY;
 		return NULL;
 	}
-	if (unlikely(!relay_fits(cc, buf, room, &here))) {
-		*reason = room > buf->chan->subbuf_size ?
-			  STATCHAN_LOST_OVERSIZE : STATCHAN_LOST_RING_FULL;
-		return NULL;
-	}
-	if (unlikely(!here)) {
-		if (relay_overwrites(cc->ch))
-			relay_evict(cc, buf);
-		relay_next(buf);
-	}
+	if (unlikely(buf->offset + room + cc->spare > buf->chan->subbuf_size))
+		return relay_make_room(cc, buf, room, reason);
 	return buf->data + buf->offset;
 }
 

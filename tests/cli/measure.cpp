@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "measure/advise.hpp"
+#include "measure/check_advice.hpp"
 #include "measure/histogram.hpp"
 #include "measure/points.hpp"
 #include "measure/spread.hpp"
@@ -158,6 +159,39 @@ TEST(Advise, MulticastIsWrittenOnce) {
             EXPECT_NEAR(verdict.cpu_share, 1000 * (4 * 200 + 4 * 200) / 1e9, 1e-9);
         }
     }
+}
+
+// ---- whether the advice comes true
+
+TEST(CheckAdvice, MeasuresBetweenWhatWasMeasured) {
+    statchan::results::Results results;
+    for (const auto bytes : {4096U, 65536U, 1U << 20U}) {
+        auto& point = *results.add_points();
+        point.set_workload("snapshot");
+        point.set_transport("ioctl");
+        point.mutable_load()->set_bytes(bytes);
+    }
+    EXPECT_EQ(sizes_between(results, "snapshot"), (std::vector<std::uint64_t>{16384, 262144}));
+    EXPECT_TRUE(sizes_between(results, "samples").empty());
+}
+
+TEST(CheckAdvice, TellsByHowMuchAPredictionIsWrong) {
+    statchan::results::Results known, later;
+    const auto add = [](statchan::results::Results& results, std::uint64_t bytes, double ns) {
+        auto& point = *results.add_points();
+        point.set_workload("snapshot");
+        point.set_transport("ioctl");
+        point.mutable_load()->set_bytes(bytes);
+        add_metric(point, "time.p50", "ns", ns);
+    };
+    add(known, 4096, 1000);
+    add(known, 65536, 16000);
+    add(later, 16384, 5000);
+    const auto all = predictions(known, later);
+    ASSERT_EQ(all.size(), 1U);
+    EXPECT_NEAR(all[0].predicted_ns, 4000, 1);
+    EXPECT_NEAR(median_error(all), 0.2, 0.001);
+    EXPECT_EQ(median_error({}), 0);
 }
 
 }  // namespace

@@ -65,7 +65,8 @@ class Calibrate : public testing::Test {
 };
 
 TEST_F(Calibrate, EveryStepIsTimed) {
-    for (const auto step : {STATCHAN_CAL_CLOCK, STATCHAN_CAL_VFS, STATCHAN_CAL_FOP})
+    for (const auto step : {STATCHAN_CAL_CLOCK, STATCHAN_CAL_VFS, STATCHAN_CAL_FOP,
+                            STATCHAN_CAL_NOBODY, STATCHAN_CAL_UNHEARD})
         expect_done(request(step));
     for (const std::uint64_t bytes : {1U, 64U, 4096U}) {
         expect_done(request(STATCHAN_CAL_SKB, bytes));

@@ -21,14 +21,14 @@ measured() {
 }
 
 # what is not for everybody, and of it what the module measures
-kernel='.name | test("kernel|copy_to_user|page.remap|skb.alloc|bpf")'
-module='.name | test("kernel|copy_to_user|page.remap|skb.alloc")'
+kernel='.name | test("kernel|copy_to_user|page.remap|skb.alloc|emit|bpf")'
+module='.name | test("kernel|copy_to_user|page.remap|skb.alloc|emit")'
 
 test_root_gets_all() {
 	wants 0 statctl -j calibrate --quick || return
 	[[ ! -s $scratch/err ]] || fail "$(<"$scratch/err")" || return
-	measured true && holds '.primitives | length == 26' && holds '.environment.abi > 0' || return
-	holds "[.primitives[] | select($kernel)] | length == 11"
+	measured true && holds '.primitives | length == 28' && holds '.environment.abi > 0' || return
+	holds "[.primitives[] | select($kernel)] | length == 13"
 }
 
 test_as_a_table() {

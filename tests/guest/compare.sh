@@ -21,11 +21,11 @@ test_every_workload_over_every_transport_adds_up() {
 	wants 1 statctl advise --snapshot 1M --every 100ms && one_line && says err 'statctl compare --quick' || return
 	wants 0 statctl compare --quick --repeat 1 --sizes 256 || return
 	ln -s state/statchan/compare "$scratch/all" # where advise looks
-	for t in ioctl netlink netlink-nl relay mmap; do
+	for t in ioctl read procfs netlink netlink-nl relay mmap; do
 		says out "$t" || return
 	done
 	# what each has to show, and that nothing was lost without a word
-	jq -e '[.points[].workload] | unique == ["control","events","latency","samples","snapshot"]' \
+	jq -e '[.points[].workload] | unique == ["control","events","latency","lossless","producer","samples","snapshot"]' \
 		"$scratch/all/results.json" >/dev/null || fail 'a workload is missing' || return
 	jq -e '[.points[] | select(.workload == "samples" or .workload == "latency")
 		| .books.closes and (.fault // "") == ""] | all' "$scratch/all/results.json" >/dev/null ||
@@ -34,6 +34,8 @@ test_every_workload_over_every_transport_adds_up() {
 		"$scratch/all/results.json" >/dev/null || fail 'digests were not checked' || return
 	jq -e '.environment | .kernel != "" and .cpus > 0 and .page_size > 0' "$scratch/all/results.json" >/dev/null ||
 		fail 'the environment is missing' || return
+	jq -e '[.points[] | select((.fault // "") != "")] == []' "$scratch/all/results.json" >/dev/null ||
+		fail 'a point has a fault' || return
 	jq -e '[.points[] | select(.workload == "latency") | .latency.count | map(tonumber) | add > 0] | all' \
 		"$scratch/all/results.json" >/dev/null || fail 'no histogram' || return
 	jq -e '.primitives | length > 20' "$scratch/all/results.json" >/dev/null || fail 'no primitives' || return
@@ -52,16 +54,19 @@ test_results_are_shown_again_and_side_by_side() {
 	wants 0 statctl report "$scratch/a" && cmp "$scratch/first" "$scratch/out" || return
 	wants 0 statctl report "$scratch/a/results.pb" || return
 	wants 0 compare "$scratch/b" --transports ioctl,mmap --workload snapshot --sizes 4K || return
-	wants 0 statctl report "$scratch/a" "$scratch/b" && says out 'of 4 figures differ' ioctl mmap || return
+	wants 0 statctl report "$scratch/a" "$scratch/b" && says out 'of 5 figures differ' ioctl mmap || return
 	wants 0 statctl -j report "$scratch/a" && jq -e .points "$scratch/out" >/dev/null
 }
 
 test_control_c_keeps_what_was_measured() {
-	local status
+	local status first
 	statctl compare --out "$scratch/part" --workload snapshot --sizes 4K </dev/null >"$scratch/out" 2>"$scratch/err" &
 	local comparison=$!
 	wait_for sh -c "statctl -j sources | jq -e 'length == 1'" || return
-	sleep 2 # one point takes a second
+	wait_for pgrep -P "$comparison" || return
+	first=$(pgrep -P "$comparison")
+	# the next point is measured: the first is done
+	wait_for sh -c "next=\$(pgrep -P $comparison) && [ \"\$next\" != $first ]" || return
 	kill -INT "$comparison"
 	wait "$comparison"
 	status=$?

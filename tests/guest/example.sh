@@ -11,7 +11,7 @@ PATH=$STATCHAN_BUILD/cli:$STATCHAN_BUILD/docs/examples:$PATH
 test_sampler_shows_counters_and_samples() {
 	local t
 	statctl source add synth sw0 pps=2000 cpus=1 >/dev/null || return
-	for t in ioctl read procfs netlink netlink-nl mmap; do
+	for t in ioctl read netlink netlink-nl mmap; do
 		STATCHAN_TRANSPORT=$t wants 0 statchan_sampler sw0 1 || fail "$t" || return
 		says out 'sw0, generation' 'port/' || fail "$t" || return
 		grep -qE ': [1-9][0-9]* samples' "$scratch/out" || fail "$t: $(<"$scratch/out")" || return

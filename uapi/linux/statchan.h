@@ -752,6 +752,8 @@ enum statchan_calibration {
 	STATCHAN_CAL_COPY = 4,	/* copy_to_user() of @bytes from vmalloc() memory */
 	STATCHAN_CAL_REMAP = 5,	/* a page put into a mapping, and zapped */
 	STATCHAN_CAL_SKB = 6,	/* alloc_skb() of @bytes, consume_skb() */
+	STATCHAN_CAL_NOBODY = 7, /* a sample offered while nobody listens to any source */
+	STATCHAN_CAL_UNHEARD = 8, /* the same while somebody listens to another one */
 };
 
 /**

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+//
+// Workload producer: what a record costs the CPU that emits it, while nobody reads, and then the
+// thread that reads it, while nobody emits. The source is told to emit so many and to return, once
+// few and once many: the difference is free of what starting a run costs, and the quickest of
+// several runs of what else the machine does. A thread of the kernel emits; what interrupts spend
+// there on behalf of the transport is in it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "measure/experiment.hpp"
+#include "measure/stream_point.hpp"
+#include "measure/usage.hpp"
+
+namespace statctl::measure {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int rounds = 15;
+constexpr double few = 500;
+constexpr double many = 3000;
+
+struct Cost {
+    double produce = std::numeric_limits<double>::max();  // nanoseconds, of all
+    double consume = produce;
+};
+
+// Takes so many; what that cost the thread.
+std::optional<double> consume(StreamPoint& self, double records) {
+    const auto before = thread_time();
+    for (double left = records; left > 0;) {
+        const auto batch = self.next(std::chrono::seconds{5});
+        if (!batch) return std::nullopt;
+        if (batch->empty() || batch->gap_count() != 0) {
+            self.fail(
+                fmt::format("of {:.0f} records not all came: with losses this is not what "
+                            "one costs",
+                            records));
+            return std::nullopt;
+        }
+        std::uint64_t sum = 0;
+        for (const auto& sample : batch->samples())
+            sum += sample.seq() + sample.payload().size(), --left;
+        use(&sum);
+    }
+    self.release();
+    return static_cast<double>((thread_time() - before).count());
+}
+
+// So many are emitted, then read.
+bool transfer(StreamPoint& self, double records, Cost& least) {
+    const auto start = Clock::now();
+    if (!self.generate(fmt::format("emit={:.0f}", records))) return false;
+    const std::chrono::duration<double, std::nano> took = Clock::now() - start;
+    const auto consumed = consume(self, records);
+    if (!consumed) return false;
+    least.produce = std::min(least.produce, took.count());
+    least.consume = std::min(least.consume, *consumed);
+    return true;
+}
+
+void produce(StreamPoint& self) {
+    const auto& load = self.load();
+    if (!self.generate(fmt::format("run=0 context=process cpus=1 size={}", load.bytes()))) return;
+    Cost warm_up, a, b;
+    if (!transfer(self, few, warm_up)) return;
+    for (int i = 0; i < rounds; ++i)
+        if (!transfer(self, few, a) || !transfer(self, many, b)) return;
+    add_metric(self.point(), "producer.alone", "ns/record", (b.produce - a.produce) / (many - few));
+    add_metric(self.point(), "consumer.alone", "ns/record", (b.consume - a.consume) / (many - few));
+}
+
+}  // namespace
+
+statchan::results::Point measure_producer(const Job& job) { return StreamPoint::run(job, produce); }
+
+}  // namespace statctl::measure
