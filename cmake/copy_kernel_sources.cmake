@@ -3,8 +3,9 @@
 # rebuilds only what changed, and removes sources that are gone.
 
 cmake_minimum_required(VERSION 3.25) # policies, in a script too
-file(GLOB_RECURSE sources RELATIVE ${FROM}
-     ${FROM}/Kbuild ${FROM}/kernel/*.[ch] ${FROM}/kernel/Kbuild ${FROM}/uapi/*.h)
+# Kbuild by name: to look for it recursively would find those of all build folders.
+file(GLOB_RECURSE sources RELATIVE ${FROM} ${FROM}/kernel/*.[ch] ${FROM}/uapi/*.h)
+list(APPEND sources Kbuild)
 list(FILTER sources EXCLUDE REGEX "\\.mod\\.c$")
 foreach(source IN LISTS sources)
     configure_file(${FROM}/${source} ${TO}/${source} COPYONLY)
