@@ -149,7 +149,7 @@ void Reader::switch_transport() {
                                  [&](const auto& t) { return t.name == stream_.transport(); });
     for (std::size_t i = 1; i < all.size(); ++i) {
         const auto& to = all[(static_cast<std::size_t>(at - all.begin()) + i) % all.size()];
-        if (!to.capabilities.has(Capability::samples)) continue;
+        if (!to.capabilities.has(Capability::samples) || !to.unusable.empty()) continue;
         if (options_.overwrite && !to.capabilities.has(Capability::overwrite)) continue;
         const std::string from{stream_.transport()};
         const auto done = client_.switch_transport(stream_, to.name);

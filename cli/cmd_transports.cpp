@@ -27,14 +27,23 @@ Cell can(const TransportRow& row) {
     return row.info.capabilities.has(c);
 }
 
-constexpr std::array<Column<TransportRow>, 11> columns{{
+constexpr std::array<Column<TransportRow>, 13> columns{{
     {"transport", Align::left, [](const TransportRow& row) -> Cell { return row.info.name; }},
-    {"library", Align::left, [](const TransportRow& row) -> Cell { return row.in_library; }},
+    {"library", Align::left,
+     [](const TransportRow& row) -> Cell {
+         if (!row.info.unusable.empty()) return {row.in_library, "unusable"};
+         return row.in_library;
+     }},
     {"kernel", Align::left,
      [](const TransportRow& row) -> Cell {
          if (!row.in_kernel) return {nullptr, "?"};
          return *row.in_kernel;
      }},
+    {"usable", Align::left,
+     [](const TransportRow& row) -> Cell {
+         return row.in_library && row.in_kernel.value_or(true) && row.info.unusable.empty();
+     },
+     For::programs},
     {"snapshot", Align::left, can<Capability::snapshot>},
     {"live", Align::left, can<Capability::live>},
     {"samples", Align::left, can<Capability::samples>},
@@ -43,6 +52,12 @@ constexpr std::array<Column<TransportRow>, 11> columns{{
     {"zero_copy", Align::left, can<Capability::zerocopy>},
     {"overwrite", Align::left, can<Capability::overwrite>, For::programs},
     {"plain_files", Align::left, can<Capability::files>},
+    {"unusable", Align::left,
+     [](const TransportRow& row) -> Cell {
+         if (row.info.unusable.empty()) return std::nullopt;
+         return row.info.unusable;
+     },
+     For::programs},
 }};
 
 // netlink-nl is a second user half of the kernel's netlink: a name up to a dash counts.
@@ -80,6 +95,10 @@ Result<void> run_transports(Context& context) {
     }
     const auto rows = merge(statchan::transports(), kernel ? &*kernel : nullptr);
     print_rows<TransportRow>(context.out, context.json, columns, rows);
+    for (const auto& row : rows)
+        if (!row.info.unusable.empty())
+            fmt::print(stderr, "statctl: note: transport {} can not be used: {}\n", row.info.name,
+                       row.info.unusable);
     // The library's half is known without the module, and that was asked for, too.
     if (!kernel) fmt::print(stderr, "statctl: note: {}\n", kernel.error().message());
     return {};

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 # BPF programs, compiled by clang and made part of what loads them by bpftool.
 
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(STATCHAN_BPF REQUIRED IMPORTED_TARGET libbpf)
 find_program(STATCHAN_CLANG clang REQUIRED)
 find_program(STATCHAN_BPFTOOL bpftool REQUIRED PATHS /usr/sbin /usr/local/sbin)
 

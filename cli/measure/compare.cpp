@@ -28,8 +28,16 @@ using statchan::results::Point;
 
 statchan::Result<std::vector<statchan::TransportInfo>> choose(const CompareOptions& options) {
     const auto all = statchan::transports();
-    if (options.transports.empty()) return all;
     std::vector<statchan::TransportInfo> chosen;
+    if (options.transports.empty()) {
+        for (const auto& transport : all)
+            if (transport.unusable.empty())
+                chosen.push_back(transport);
+            else
+                fmt::print(stderr, "statctl: note: without {}: {}\n", transport.name,
+                           transport.unusable);
+        return chosen;
+    }
     for (const auto& name : options.transports) {
         const auto at =
             std::find_if(all.begin(), all.end(), [&](const auto& t) { return t.name == name; });

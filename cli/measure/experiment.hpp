@@ -35,6 +35,8 @@ struct Experiment {
 
 [[nodiscard]] std::span<const Experiment> user_experiments();
 [[nodiscard]] std::span<const Experiment> kernel_experiments();
+/// Needs BPF and the right to use it, but not the module.
+[[nodiscard]] std::span<const Experiment> bpf_experiments();
 
 [[nodiscard]] Prepared prepare_context_switch(std::uint64_t bytes);
 [[nodiscard]] Prepared prepare_wakeup_eventfd(std::uint64_t bytes);

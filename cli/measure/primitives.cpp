@@ -91,13 +91,15 @@ std::vector<Primitive> calibrate(const CalibrateOptions& options) {
     std::vector<Primitive> all;
     for (const auto& experiment : user_experiments())
         for (const auto bytes : experiment.sizes) all.push_back(measured(experiment, bytes, pace));
-    for (const auto& experiment : kernel_experiments()) {
-        for (const auto bytes : experiment.sizes) {
-            if (options.user_only) {
-                all.push_back(described(experiment, bytes));
-                all.back().set_unavailable("left out by --user-only");
-            } else {
-                all.push_back(measured(experiment, bytes, pace));
+    for (const auto experiments : {kernel_experiments(), bpf_experiments()}) {
+        for (const auto& experiment : experiments) {
+            for (const auto bytes : experiment.sizes) {
+                if (options.user_only) {
+                    all.push_back(described(experiment, bytes));
+                    all.back().set_unavailable("left out by --user-only");
+                } else {
+                    all.push_back(measured(experiment, bytes, pace));
+                }
             }
         }
     }

@@ -139,8 +139,9 @@ static bool bpf_announce(struct statchan_channel_cpu *cc)
 	struct bpf_ring *ring = cc->priv;
 
 	WRITE_ONCE(ring->announced, ring->head);
-	/* pairs with bpf_readable(); orders waitqueue_active(), too */
+	/* pairs with bpf_readable() */
 	smp_mb();
+	/* the barrier above orders this against the sleeper's poll_wait() */
 	return waitqueue_active(&cc->ch->wait);
 }
 
@@ -217,7 +218,7 @@ static struct bpf_ring *bpf_ring_alloc(u64 key, int cpu, u32 largest)
 
 /* What the program says about its ring: 0, or errno with a sentence */
 static int bpf_ring_open(struct statchan_channel_cpu *cc, u32 largest,
-			 struct statchan_err *err)
+			 bool first, struct statchan_err *err)
 {
 	struct bpf_ring *ring = cc->priv;
 	unsigned long flags;
@@ -233,13 +234,15 @@ static int bpf_ring_open(struct statchan_channel_cpu *cc, u32 largest,
 	ring->head = ring->shot.head;
 	ring->announced = ring->head;
 	if (!is_power_of_2(ring->size) || ring->size > STATCHAN_BUFFER_MAX ||
-	    ring->head != ring->tail || ring->head % STATCHAN_ALIGN)
-		return statchan_err(err, -EINVAL, "bpf: the ring of CPU %u, %llu bytes, is not a new one of a power of two up to %u bytes",
+	    ring->head != ring->tail || ring->head % STATCHAN_ALIGN ||
+	    (cc->ch->got.buffer_size != ring->size && !first))
+		return statchan_err(err, -EINVAL, "bpf: the ring of CPU %u, %llu bytes, is not a new one like the others, of a power of two up to %u bytes",
 				    cc->cpu, ring->size, STATCHAN_BUFFER_MAX);
 	if (ring->size <= largest)
 		return statchan_err(err, -EINVAL, "buffer size %llu holds no record of snaplen %u: at least %lu bytes",
 				    ring->size, cc->ch->got.snaplen,
 				    roundup_pow_of_two(largest + 1));
+	cc->ch->got.buffer_size = ring->size;
 	return 0;
 }
 
@@ -248,7 +251,7 @@ static int bpf_open(struct statchan_channel *ch,
 {
 	u32 room = statchan_record_room(ch->got.snaplen);
 	u32 largest = bpf_bytes(room) + BPF_STEP + BPF_GAPS + BPF_LAST;
-	struct bpf_ring *ring;
+	bool first = true;
 	int cpu, ret;
 
 	if (!IS_ENABLED(CONFIG_BPF_EVENTS))
@@ -259,16 +262,15 @@ static int bpf_open(struct statchan_channel *ch,
 		struct statchan_channel_cpu *cc = per_cpu_ptr(ch->cpu, cpu);
 
 		cc->priv = bpf_ring_alloc(req->key, cpu, bpf_bytes(room));
-		ret = cc->priv ? bpf_ring_open(cc, largest, err) :
+		ret = cc->priv ? bpf_ring_open(cc, largest, first, err) :
 		      statchan_err(err, -ENOMEM, "bpf: no memory for a record of %u bytes on each of %u CPUs",
 				   room, num_possible_cpus());
 		if (ret) {
 			bpf_close(ch);
 			return ret;
 		}
+		first = false;
 	}
-	ring = per_cpu_ptr(ch->cpu, cpumask_first(cpu_possible_mask))->priv;
-	ch->got.buffer_size = ring->size;
 	return 0;
 }
 

@@ -26,6 +26,7 @@ const std::vector<Need> needs{
     {"channel", {}},
     {"ring", {"ioctl", "read", "mmap"}},
     {"ring_page", {"ioctl", "read", "mmap"}},
+    {"bpf", {"bpf"}},
     {"relay", {"relay"}},
     {"relay_folder", {"relay"}},
     {"netlink", {"netlink", "netlink-nl"}},

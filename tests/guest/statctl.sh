@@ -122,7 +122,7 @@ test_captures_are_those_of_tcpdump() {
 		"${left[@]}" statctl -t "$t" samples veth0 --snaplen 2000 -w "$scratch/$t" 2>"$scratch/$t.err" &
 		readers[$t]=$!
 	done
-	wait_for channels_are 5 || fail "$(cat "$scratch"/*.err)" || return # the two of netlink share one
+	wait_for channels_are 6 || fail "$(cat "$scratch"/*.err)" || return # the two of netlink share one
 	# an ARP exchange, and pings of one and of three frames
 	"${left[@]}" ping -q -i 0.01 -c 10 10.7.0.2 >/dev/null || return
 	"${left[@]}" ping -q -i 0.01 -c 5 -s 3000 10.7.0.2 >/dev/null || return
@@ -143,6 +143,22 @@ test_captures_are_those_of_tcpdump() {
 	diff <(packets_of "$scratch/tcpdump" | sed 's/$/\tveth0/') "$scratch/out"
 }
 
+# Root without the rights of BPF, as in a container. The rest goes on.
+test_bpf_may_not_be_usable() {
+	local s=(setpriv --bounding-set=-bpf,-perfmon,-sys_admin)
+	statctl source add synth sw0 run=0 >/dev/null || return
+	wants 0 "${s[@]}" statctl transports && says out unusable && one_line &&
+		says err bpf 'CAP_BPF' 'as root' || return
+	wants 0 "${s[@]}" statctl -j transports &&
+		[[ $(jq -r 'map(select(.usable | not) | .transport) | join(" ")' "$scratch/out") = bpf ]] ||
+		fail "$(<"$scratch/out")" || return
+	wants 1 "${s[@]}" statctl -t bpf samples sw0 && one_line && says err "'sw0'" 'BPF program' 'CAP_BPF' || return
+	wants 0 "${s[@]}" statctl -j calibrate --quick && one_line && says err bpf_ringbuf_record CAP_BPF || return
+	"${s[@]}" "$STATCHAN_BUILD/tests/guest/statchan_guest_tests" --gtest_filter='Sequence.*/bpf' >"$scratch/out"
+	says out 'SKIPPED' 'bpf: BPF programs may not be loaded' || return
+	statctl source del sw0
+}
+
 # ---- what goes wrong in the middle
 
 # An interface of no other use
@@ -158,7 +174,7 @@ test_interface_vanishes_while_it_is_read() {
 		"${left[@]}" statctl -t "$t" samples dummy0 >"$scratch/out" 2>"$scratch/$t" &
 		readers[$t]=$!
 	done
-	wait_for channels_are 5 || fail "$(cat "$scratch"/*)" || return
+	wait_for channels_are 6 || fail "$(cat "$scratch"/*)" || return
 	ip -n left link del dummy0
 	for t in "${transports[@]}"; do
 		wait "${readers[$t]}" || fail "$t: status $?" || return
@@ -199,7 +215,7 @@ test_reader_that_never_reads() {
 			>"$scratch/$t.pipe" 2>"$scratch/$t" &
 		readers[$t]=$!
 	done
-	wait_for channels_are 5 || fail "$(cat "$scratch"/*)" || return
+	wait_for channels_are 6 || fail "$(cat "$scratch"/*)" || return
 	"${left[@]}" ping -q -f -c 3000 10.7.0.2 >"$scratch/ping" || fail "packets were held up: $(<"$scratch/ping")" || return
 	kill "${sleepers[@]}"
 	wait "${sleepers[@]}" 2>/dev/null

@@ -97,7 +97,7 @@ FIELD(statchan_ring_producer, cpu, 28);
 FIELD(statchan_ring_producer, evicting, 32);
 FIELD(statchan_ring_producer, evicted, 40);
 
-SIZE(statchan_bpf, 376);
+SIZE(statchan_bpf, 1336);
 FIELD(statchan_bpf, key, 0);
 FIELD(statchan_bpf, op, 8);
 FIELD(statchan_bpf, answer, 12);

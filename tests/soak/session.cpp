@@ -31,7 +31,7 @@ std::string only_transport;
 std::string any_transport(Chance& chance, Capability capability) {
     std::vector<std::string> names;
     for (const auto& transport : statchan::transports()) {
-        if (!transport.capabilities.has(capability)) continue;
+        if (!transport.capabilities.has(capability) || !transport.unusable.empty()) continue;
         if (transport.name == only_transport) return only_transport;
         names.push_back(transport.name);
     }

@@ -538,7 +538,7 @@ struct statchan_bpf {
 	__u64 head;
 	__u64 tail;
 	__u64 pad;
-	__u64 record[39];
+	__u64 record[159];
 };
 
 /* ---- transports ---- */

@@ -2,10 +2,13 @@
 //
 // The program of transport bpf: takes the records of one channel at the module's tracepoint. The
 // protocol is at struct statchan_bpf in <linux/statchan.h>. Compiled for BPF, loaded by bpf.cpp.
+//
+// The helpers need the types before them:
+// clang-format off
 #include <linux/bpf.h>
 #include <linux/statchan.h>
-
 #include <bpf/bpf_helpers.h>
+// clang-format on
 
 // Of the channel; set before loading, so a constant to the verifier.
 const volatile __u64 key = 0;
@@ -23,8 +26,16 @@ struct {
         });
 } rings SEC(".maps");
 
-static __always_inline __u32 take(struct statchan_bpf *shot, void *ring, const __u32 slot) {
-    __u64 *to = bpf_ringbuf_reserve(ring, slot, 0);
+// Nanoseconds for a record of 112 and of 304 bytes, less an empty run (Linux 6.18, x86-64; the same
+// order in instructions on 6.1):
+//     reserve a constant size, loads and stores            27   29
+//     bpf_ringbuf_output() of a map's value                33   44  had the kernel one to write to
+//     reserve a constant size, bpf_probe_read_kernel()     48   56
+//     bpf_probe_read_kernel() to a map's value, output     58   77
+//     reserve_dynptr, its slice, bpf_probe_read_kernel()   81   89
+// Only what the tracepoint shows can be loaded, at constant offsets; what is larger is read.
+static __always_inline __u32 take(struct statchan_bpf* shot, void* ring, const __u32 slot) {
+    __u64* to = bpf_ringbuf_reserve(ring, slot, 0);
     if (!to) return STATCHAN_BPF_FULL;
     if (slot <= sizeof(shot->record)) {
 #pragma clang loop unroll(full)
@@ -38,7 +49,8 @@ static __always_inline __u32 take(struct statchan_bpf *shot, void *ring, const _
 }
 
 // The verifier wants each size to be a constant.
-static __always_inline __u32 take_any(struct statchan_bpf *shot, void *ring) {
+// clang-format off
+static __always_inline __u32 take_any(struct statchan_bpf* shot, void* ring) {
     switch (shot->slot) {
         case STATCHAN_BPF_END: return take(shot, ring, STATCHAN_BPF_END);
         case 1 * 64 - 8: return take(shot, ring, 1 * 64 - 8);
@@ -81,13 +93,14 @@ static __always_inline __u32 take_any(struct statchan_bpf *shot, void *ring) {
         default: return STATCHAN_BPF_NOBODY;
     }
 }
+// clang-format on
 
 SEC("raw_tp.w/statchan_bpf")
-int statchan_take(struct bpf_raw_tracepoint_args *ctx) {
-    struct statchan_bpf *shot = (void *)ctx->args[0];
+int statchan_take(struct bpf_raw_tracepoint_args* ctx) {
+    struct statchan_bpf* shot = (void*)ctx->args[0];
     if (shot->key != key) return 0;
     __u32 cpu = shot->cpu;
-    void *ring = bpf_map_lookup_elem(&rings, &cpu);
+    void* ring = bpf_map_lookup_elem(&rings, &cpu);
     if (!ring) return 0;
     if (shot->op == STATCHAN_BPF_TAKE) {
         shot->answer = take_any(shot, ring);
