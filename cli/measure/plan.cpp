@@ -69,6 +69,10 @@ class Planner {
         return load;
     }
 
+    [[nodiscard]] static unsigned all_cpus() {
+        return std::max(1U, std::thread::hardware_concurrency());
+    }
+
     void snapshot(const Load& load) {
         add("snapshot", load, load.live() ? Capability::live : Capability::snapshot,
             window(100, 1000), measure_snapshots);
@@ -95,15 +99,17 @@ class Planner {
     }
 
     void sample(const Load& load) {
-        add("samples", load, Capability::samples, window(200, 1000), measure_samples);
+        add("samples", load, Capability::samples, window(100, 1000), measure_samples);
     }
     void samples() {
         for (const auto bytes : sizes({64, 256, 1024}, {64, 128, 256, 512, 1024, 2048, 4096}))
-            for (const auto* policy : {"busy", "batch64"}) sample(samples_load(bytes, policy));
+            for (const auto* policy : {"busy", "batch64"})
+                if (!options_.quick || bytes <= 256 || policy != std::string_view{"busy"})
+                    sample(samples_load(bytes, policy));
         // One thing at a time is changed from here.
         sample(samples_load(256, "each"));
         sample(samples_load(256, "timeout"));
-        const auto cpus = std::max(1U, std::thread::hardware_concurrency());
+        const auto cpus = all_cpus();
         for (unsigned n = 2; n <= cpus; n = std::max(n + 1, std::min(2 * n, cpus))) {
             auto load = samples_load(256, "batch64");
             load.set_cpus(n);
@@ -118,9 +124,15 @@ class Planner {
     }
 
     void producer() {
-        for (const auto bytes : sizes({0, 64, 256}, {0, 64, 256, 1024}))
-            add("producer", samples_load(bytes, "never"), Capability::samples, window(0, 0),
-                measure_producer);
+        const auto produce = [&](std::uint64_t bytes, unsigned cpus) {
+            auto load = samples_load(bytes, "never");
+            load.set_buffer(4 * M);
+            load.set_cpus(cpus);
+            add("producer", load, Capability::samples, window(0, 0), measure_producer);
+        };
+        const auto all = sizes({0, 64}, {0, 64, 256, 1024});
+        for (const auto bytes : all) produce(bytes, 1);
+        if (all_cpus() > 1) produce(all.back(), all_cpus());
     }
 
     void lossless() {
@@ -132,7 +144,7 @@ class Planner {
 
     void latency() {
         const auto add_rate = [&](const Load& load) {
-            add("latency", load, Capability::samples, window(300, 5000), measure_latency);
+            add("latency", load, Capability::samples, window(200, 5000), measure_latency);
         };
         auto load = samples_load(128, "batch64");
         std::vector<double> rates = options_.rates;

@@ -2,7 +2,7 @@
 //
 // Workload lossless: a producer on schedule goes faster until something is lost, then between the
 // last two rates, until they are near each other; or as fast as it can. Each step is a run of its
-// own over one stream.
+// own over one stream; a rate that loses something gets a second one, since a machine may stall.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -57,7 +57,9 @@ void search(StreamPoint& self) {
     double bad = 0;
     for (double rate = first_rate; rate > first_rate / 16;
          rate = bad == 0 ? 2 * rate : (good + bad) / 2) {
-        const auto step = try_rate(self, rate);
+        auto step = try_rate(self, rate);
+        if (!step || !catch_up(self)) return;
+        if (step->lost) step = try_rate(self, rate);
         if (!step || !catch_up(self)) return;
         if (step->lost)
             bad = rate;

@@ -20,9 +20,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int rounds = 15;
-constexpr double few = 500;
-constexpr double many = 3000;
+constexpr int rounds = 7;
+constexpr double few = 1000;
+constexpr double many = 11000;
 
 struct Cost {
     double produce = std::numeric_limits<double>::max();  // nanoseconds, of all
@@ -56,7 +56,7 @@ bool transfer(StreamPoint& self, double records, Cost& least) {
     const auto start = Clock::now();
     if (!self.generate(fmt::format("emit={:.0f}", records))) return false;
     const std::chrono::duration<double, std::nano> took = Clock::now() - start;
-    const auto consumed = consume(self, records);
+    const auto consumed = consume(self, records * self.load().cpus());
     if (!consumed) return false;
     least.produce = std::min(least.produce, took.count());
     least.consume = std::min(least.consume, *consumed);
@@ -65,7 +65,9 @@ bool transfer(StreamPoint& self, double records, Cost& least) {
 
 void produce(StreamPoint& self) {
     const auto& load = self.load();
-    if (!self.generate(fmt::format("run=0 context=process cpus=1 size={}", load.bytes()))) return;
+    if (!self.generate(
+            fmt::format("run=0 context=process cpus={} size={}", load.cpus(), load.bytes())))
+        return;
     Cost warm_up, a, b;
     if (!transfer(self, few, warm_up)) return;
     for (int i = 0; i < rounds; ++i)
