@@ -77,8 +77,9 @@ void add_rates(StreamPoint& self, const Moment& a, const Moment& b) {
                    received);
 }
 
-// In a time of its own: what counts them makes each dearer.
+// In a time of its own: what counts them makes each dearer. Not where others are busy: usage.hpp.
 void count_calls(StreamPoint& self, const Moment& before) {
+    if (self.job().foreign) return;
     SystemCalls calls;
     if (!consume(self, Clock::now() + self.job().window / 4)) return;
     const auto count = calls.count();
