@@ -145,7 +145,7 @@ test_captures_are_those_of_tcpdump() {
 
 # Root without the rights of BPF, as in a container. The rest goes on.
 test_bpf_may_not_be_usable() {
-	local s=(setpriv --bounding-set=-bpf,-perfmon,-sys_admin)
+	local s=(setpriv "--bounding-set=-bpf,-perfmon,-sys_admin")
 	statctl source add synth sw0 run=0 >/dev/null || return
 	wants 0 "${s[@]}" statctl transports && says out unusable && one_line &&
 		says err bpf 'CAP_BPF' 'as root' || return
