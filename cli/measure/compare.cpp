@@ -65,7 +65,7 @@ class Experiment {
           foreign_{std::move(foreign)},
           progress_{progress},
           stop_{stop},
-          patience_{std::chrono::seconds{plan_.quick ? 3 : 30}} {
+          patience_{std::chrono::seconds{plan_.quick ? 1 : 30}} {
         for (const auto& item : plan_.items)
             for (const auto& transport : transports_)
                 all_ += takes_part(item, transport) ? repetitions(item) : 0;

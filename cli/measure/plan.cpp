@@ -75,7 +75,7 @@ class Planner {
 
     void snapshot(const Load& load) {
         add("snapshot", load, load.live() ? Capability::live : Capability::snapshot,
-            window(100, 1000), measure_snapshots);
+            window(80, 1000), measure_snapshots);
     }
     void snapshots() {
         const auto all = sizes({4 * K, 64 * K, M, 16 * M},
@@ -99,7 +99,7 @@ class Planner {
     }
 
     void sample(const Load& load) {
-        add("samples", load, Capability::samples, window(100, 1000), measure_samples);
+        add("samples", load, Capability::samples, window(60, 1000), measure_samples);
     }
     void samples() {
         for (const auto bytes : sizes({64, 256, 1024}, {64, 128, 256, 512, 1024, 2048, 4096}))
@@ -144,7 +144,7 @@ class Planner {
 
     void latency() {
         const auto add_rate = [&](const Load& load) {
-            add("latency", load, Capability::samples, window(200, 5000), measure_latency);
+            add("latency", load, Capability::samples, window(150, 5000), measure_latency);
         };
         auto load = samples_load(128, "batch64");
         std::vector<double> rates = options_.rates;

@@ -4,6 +4,8 @@
 // it was due, so a delay of its own counts, too; the consumer looks at the clock once per batch.
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "measure/histogram.hpp"
 #include "measure/stream_point.hpp"
 
@@ -43,9 +45,9 @@ void add_quantiles(statchan::results::Point& point, const Histogram& histogram) 
 void listen(StreamPoint& self) {
     const auto& load = self.load();
     const auto& job = self.job();
-    if (!self.generate(fmt::format(
-            "mode=paced context=softirq cpus={} size={} count=0 pps={} run=1", load.cpus(),
-            load.bytes(), static_cast<std::uint64_t>(job.rate) / load.cpus())))
+    if (!self.generate(
+            fmt::format("mode=paced context=softirq cpus={} size={} count=0 pps={:.0f} run=1",
+                        load.cpus(), load.bytes(), std::floor(job.rate / load.cpus()))))
         return;
     Histogram histogram;
     const auto start = Clock::now();

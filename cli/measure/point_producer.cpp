@@ -20,7 +20,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int rounds = 7;
+constexpr int rounds = 5;
 constexpr double few = 1000;
 constexpr double many = 11000;
 

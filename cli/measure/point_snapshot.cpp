@@ -40,7 +40,7 @@ struct Reading {
     std::vector<double> staleness;
     double thread_ns = 0;
     std::optional<std::uint64_t> system_calls;  // of one snapshot
-    nanoseconds first{};                        // how long one takes, roughly
+    bool slow = false;                          // so that one is enough to be warm, and one to tell
     std::uint64_t retries = 0;
     std::uint64_t checked = 0;
     std::uint64_t wrong = 0;
@@ -141,17 +141,14 @@ template <class Way>
 bool count_calls(Way& way, bool foreign, Reading& found) {
     std::optional<SystemCalls> calls;
     if (!foreign) calls.emplace();  // others are busy: usage.hpp
-    const auto start = Clock::now();
     if (!way.once(found, false)) return false;
     if (calls) found.system_calls = calls->count();
-    found.first = Clock::now() - start;
     return true;
 }
 
-// What takes long has been warmed up by one, and one is enough to tell.
 template <class Way>
 void measure(Way& way, std::chrono::milliseconds window, Reading& found) {
-    const std::size_t least = found.first > window ? 1 : 5;
+    const std::size_t least = found.slow ? 1 : 5;
     const auto spent = thread_time();
     const auto start = Clock::now();
     while (found.time.size() < most && (Clock::now() < start + window || found.time.size() < least))
@@ -162,11 +159,12 @@ void measure(Way& way, std::chrono::milliseconds window, Reading& found) {
 
 template <class Way>
 void read_over_and_over(Way way, const Job& job, Window& window, bool first, Reading& found) {
-    bool good = way.once(found, false);
-    if (first) good = good && count_calls(way, job.foreign, found);
+    const auto start = Clock::now();
+    bool good = way.once(found, false);  // fetches the schema, too
+    found.slow = Clock::now() - start > 10 * job.window;
+    if (good && first && !found.slow) good = count_calls(way, job.foreign, found);
     window.counted.arrive_and_wait();
-    for (int i = 0; good && found.first < job.window && i < warm_up; ++i)
-        good = way.once(found, false);
+    for (int i = 0; good && !found.slow && i < warm_up; ++i) good = way.once(found, false);
     window.begin.arrive_and_wait();
     if (good) measure(way, job.window, found);
     window.end.arrive_and_wait();
