@@ -6,6 +6,7 @@
 
 #include <array>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <sstream>
 
@@ -116,6 +117,14 @@ Result<void> check_advice(Context& context, const CompareCommand& command,
     return {};
 }
 
+std::string command_typed() {
+    std::ifstream file{"/proc/self/cmdline"};
+    std::string typed;
+    for (std::string word; std::getline(file, word, '\0');)
+        typed += (typed.empty() ? "" : " ") + word;
+    return typed;
+}
+
 Result<void> write_all(const statchan::results::Results& results, const std::string& folder) {
     if (auto written = measure::write_results(results, folder); !written) return written;
     const std::string name = "results.pb";
@@ -129,6 +138,7 @@ Result<void> run_compare(Context& context, CompareCommand& command) {
     auto results = measure::compare(command.options, show_progress, stop_requested);
     if (::isatty(2) == 1) fmt::print(stderr, "\r\033[K");
     if (!results) return failure(results);
+    results->set_command(command_typed());
     // What was asked for in part is no basis for advice.
     const bool whole = command.options.workloads.empty() && command.options.transports.empty() &&
                        command.options.source.empty();

@@ -103,6 +103,7 @@ Json load_json(const Point& point) {
         .add("policy", load.policy())
         .add("buffer", load.buffer())
         .add("churn", load.churn())
+        .add("live", load.live())
         .add("source", load.source())
         .done();
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "measure/points.hpp"
@@ -81,10 +82,56 @@ void snapshot_ground(std::vector<Finding>& findings, const std::vector<Group>& s
                                     sizes.back().name, text)});
 }
 
+std::optional<double> per_byte(const Results& results, std::string_view name, double bytes) {
+    for (const auto& primitive : results.primitives())
+        if (primitive.name() == name && static_cast<double>(primitive.bytes()) == bytes)
+            return primitive.value().median();
+    return std::nullopt;
+}
+
+// What is known of why a KiB of a large snapshot costs more than one of a small one.
+std::string growth_reason(const Results& results, const std::string& transport, double from,
+                          double to) {
+    if (transport == "procfs") return "it is text: higher instance numbers have more digits";
+    const auto small = per_byte(results, "memcpy.user", from);
+    const auto large = per_byte(results, "memcpy.user", to);
+    if (!small || !large || *large <= *small) return {};
+    return fmt::format("memcpy() alone grows by {}", percent_words(*large / *small - 1));
+}
+
+// A KiB should cost the same in a snapshot of any size.
+void snapshot_growth(std::vector<Finding>& findings, const Results& results,
+                     const std::vector<Group>& sizes) {
+    const auto bytes = [](const Group& group) {
+        return static_cast<double>(group.points.front()->load().bytes());
+    };
+    const auto first = std::find_if(sizes.begin(), sizes.end(),
+                                    [&](const auto& group) { return bytes(group) >= 65536; });
+    if (first == sizes.end() || first + 1 == sizes.end()) return;
+    const auto& last = sizes.back();
+    const auto small = rank(first->points, metric("reader.per_kb"), true);
+    std::vector<std::string> dearer;
+    for (const auto& end : rank(last.points, metric("reader.per_kb"), true).entries) {
+        const auto* start = small.find(end.transport);
+        const auto ratio = start == nullptr ? std::nullopt : ratio_of(start->value, end.value);
+        if (!ratio || !ratio->beyond || ratio->ratio < 1.1) continue;
+        const auto why = growth_reason(results, end.transport, bytes(*first), bytes(last));
+        dearer.push_back(fmt::format("{} {}{}{}{}", end.transport, percent_words(ratio->ratio - 1),
+                                     why.empty() ? "" : " (", why, why.empty() ? "" : ")"));
+    }
+    findings.push_back(
+        {"snapshot-cost",
+         {},
+         {},
+         fmt::format("From {} to {} the cost of a KiB grows by more than 10 % "
+                     "beyond the noise with {}.",
+                     first->name, last.name, dearer.empty() ? "none" : list_words(dearer))});
+}
+
 std::vector<Finding> snapshots(const Results& results) {
     std::vector<Finding> findings;
     const auto sizes = by_bytes(select(results, "snapshot", [](const Load& load) {
-        return !load.churn() && load.readers() <= 1;
+        return !load.churn() && !load.live() && load.readers() <= 1;
     }));
     const Question time{"snapshot-time", {}, "Fastest", metric("time.p50")};
     const auto ask = [&](std::string chart, std::string topic, std::string text, const char* name,
@@ -101,6 +148,7 @@ std::vector<Finding> snapshots(const Results& results) {
             ask("snapshot-time", "large snapshots", "At " + sizes.back().name, "time.p50",
                 sizes.back().points);
         snapshot_ground(findings, sizes);
+        snapshot_growth(findings, results, sizes);
         ask("snapshot-tail", "tail", "Shortest p99 at " + middle.name, "time.p99", middle.points);
         ask("snapshot-cost", "cost to the reader",
             fmt::format("Least CPU of the reader, for each KiB at {}", middle.name),
@@ -111,9 +159,15 @@ std::vector<Finding> snapshots(const Results& results) {
         ask("snapshot-churn", "each a new one",
             fmt::format("When each is a new one, the driver's work included, at {}", group.name),
             "time.p50", group.points);
+    for (const auto& group :
+         by_bytes(select(results, "snapshot", [](const Load& load) { return load.live(); })))
+        ask("snapshot-live", "live",
+            fmt::format("Read live, without a call, while the kernel refreshes it, at {}",
+                        group.name),
+            "time.p50", group.points);
     std::map<std::uint32_t, Points> crowds;
     for (const auto* point : select(results, "snapshot", [](const Load& load) {
-             return !load.churn() && load.readers() > 1;
+             return !load.churn() && !load.live() && load.readers() > 1;
          }))
         crowds[point->load().readers()].push_back(point);
     if (!crowds.empty())
@@ -249,6 +303,44 @@ std::vector<Finding> samples(const Results& results) {
     return findings;
 }
 
+// ---- each side alone, and the highest rate without loss
+
+std::vector<Finding> producer(const Results& results) {
+    std::vector<Finding> findings;
+    const auto ask = [&](const char* topic, const std::string& text, const char* name,
+                         const Points& points) {
+        judge(findings, {"producer", topic, text, metric(name)}, points);
+    };
+    const auto alone =
+        by_bytes(select(results, "producer", [](const Load& load) { return load.cpus() <= 1; }));
+    if (!alone.empty()) {
+        const auto& group = alone.back();
+        ask("to emit", "To emit a record of " + group.name, "producer.alone", group.points);
+        ask("to read", "To read a record of " + group.name, "consumer.alone", group.points);
+    }
+    for (const auto& group :
+         by_bytes(select(results, "producer", [](const Load& load) { return load.cpus() > 1; })))
+        judge(findings,
+              {"producer", "all CPUs emit",
+               fmt::format("Records of {} accepted each second, from {} CPUs at once", group.name,
+                           group.points.front()->load().cpus()),
+               metric("accepted"), rate_words, false},
+              group.points);
+    return findings;
+}
+
+std::vector<Finding> lossless(const Results& results) {
+    std::vector<Finding> findings;
+    for (const auto& group :
+         by_bytes(select(results, "lossless", [](const Load&) { return true; })))
+        judge(findings,
+              {"lossless", "nothing lost",
+               fmt::format("Highest rate of records of {} without a loss", group.name),
+               metric("lossless"), rate_words, false},
+              group.points);
+    return findings;
+}
+
 // ---- latency
 
 struct Tail {
@@ -366,23 +458,23 @@ std::string tally(const std::vector<Finding>& findings) {
 
 std::string noise_words(const Results& results, std::string_view workload) {
     std::vector<double> noises;
-    int fewest = 0;
+    std::map<int, int> processes;  // points by how many processes measured them
     for (const auto& point : results.points()) {
         const auto* main = find_metric(point, main_figure(workload));
         if (point.workload() != workload || main == nullptr) continue;
-        const auto& value = main->value();
-        fewest = fewest == 0 ? value.values_size() : std::min(fewest, value.values_size());
-        noises.push_back(noise(value));
+        ++processes[main->value().values_size()];
+        if (main->value().values_size() > 1) noises.push_back(noise(main->value()));
     }
-    if (noises.empty()) return {};
-    if (fewest < 2)
+    if (processes.empty()) return {};
+    if (noises.empty())
         return "Each point was measured once: how large the noise is, is not known, and only "
                "differences of less than 5 % are called equal.";
     return fmt::format(
-        "Each point is from {} fresh processes, which differ from their median by {} typically and "
-        "by {} at most; what differs by less than its own noise, or by less than 5 %, is called "
-        "equal.",
-        fewest, percent_words(quantile(noises, 0.5)), percent_words(quantile(noises, 1)));
+        "Each point is from {} fresh processes{}, which differ from their median by {} typically "
+        "and by {} at most; what differs by less than its own noise, or by less than 5 %, is "
+        "called equal.",
+        processes.rbegin()->first, processes.size() > 1 ? " (what takes long from fewer)" : "",
+        percent_words(quantile(noises, 0.5)), percent_words(quantile(noises, 1)));
 }
 
 }  // namespace
@@ -394,11 +486,11 @@ std::string Paragraph::text() const {
 }
 
 std::vector<Paragraph> conclude(const Results& results) {
-    std::vector<Paragraph> paragraphs{{"snapshot", snapshots(results), {}},
-                                      {"samples", samples(results), {}},
-                                      {"latency", latency(results), {}},
-                                      {"control", control(results), {}},
-                                      {"events", events(results), {}}};
+    std::vector<Paragraph> paragraphs{
+        {"snapshot", snapshots(results), {}}, {"samples", samples(results), {}},
+        {"producer", producer(results), {}},  {"lossless", lossless(results), {}},
+        {"latency", latency(results), {}},    {"control", control(results), {}},
+        {"events", events(results), {}}};
     for (auto& paragraph : paragraphs) {
         auto& findings = paragraph.findings;
         if (findings.empty()) continue;

@@ -11,7 +11,8 @@
 
   // ---- words
 
-  const TITLES = {snapshot: 'Snapshots', samples: 'Samples', latency: 'Latency', control: 'Control',
+  const TITLES = {snapshot: 'Snapshots', samples: 'Samples', producer: 'Each side alone',
+    lossless: 'Highest rate without loss', latency: 'Latency', control: 'Control',
     events: 'Events'};
 
   // One line for each question: what it is, who is best, how it stands.
@@ -146,7 +147,8 @@
   }
   function evidence() {
     const all = runs.flatMap((run, i) => run.points.map((p) => ({...p, run: i})));
-    const streams = all.filter((p) => p.workload === 'samples' || p.workload === 'latency');
+    const streams = all.filter((p) => ['samples', 'producer', 'lossless', 'latency']
+      .includes(p.workload));
     const snaps = all.filter((p) => p.workload === 'snapshot');
     return [make('div', {class: 'card long'},
       make('h3', {}, 'Streams: every record is accounted for, and is what was sent'),
@@ -215,6 +217,7 @@
   if (several) section('sides', 'Side by side', sideBySide());
   section('snapshots', 'Snapshots', workloads.snapshots(), true);
   section('samples', 'Samples', workloads.samples(), true);
+  section('limits', 'Limits', workloads.limits(), true);
   section('latency', 'Latency', workloads.latency(), true);
   section('control', 'Control and events', workloads.control(), true);
   section('primitives', 'Primitives of the same boot', primitives());

@@ -15,10 +15,11 @@ const workloads = (() => {
   const SNAPSHOT = [['time.p50', 'p50'], ['time.p99', 'p99'], ['call.p50', 'call p50'],
     ['throughput', 'per second'], ['reader.per_kb', 'reader CPU/KiB'],
     ['cpu.user.per_kb', 'user/KiB'], ['cpu.kernel.per_kb', 'kernel/KiB'],
-    ['cpu.softirq.per_kb', 'softirq/KiB'], ['system_calls', 'system calls']];
+    ['cpu.softirq.per_kb', 'softirq/KiB'], ['system_calls', 'system calls'],
+    ['retries', 'retries'], ['memory', 'memory']];
 
   function snapshots() {
-    const plain = points('snapshot', (l) => !l.churn && l.readers <= 1);
+    const plain = points('snapshot', (l) => !l.churn && !l.live && l.readers <= 1);
     const bySize = (id, title, metric, how) => lineFigure({
       id, title, how, list: plain, metric, metrics: SNAPSHOT, at: (l) => l.bytes,
       x: {title: 'size of the counters', text: format.bytes},
@@ -50,15 +51,17 @@ const workloads = (() => {
     return dotFigure({
       id: 'snapshot-churn', title, list, metrics: SNAPSHOT,
       how: `Further left is faster. ${format.bytes(size)}, either the generation that is there ` +
-        'already, or a new one for each call, with the driver\'s work to fill it.',
-      marks: [['shared generation', pick('time.p50', (l) => !l.churn)],
-        ['each a new one', pick('time.p50', (l) => l.churn)]],
+        'already, or a new one for each call, with the driver\'s work to fill it; or in memory ' +
+        'that the kernel refreshes.',
+      marks: [['shared generation', pick('time.p50', (l) => !l.churn && !l.live)],
+        ['each a new one', pick('time.p50', (l) => l.churn)],
+        ['live, without a call', pick('time.p50', (l) => l.live)]],
       x: {title: 'time (median)', text: format.time}, missing: 'It was not measured.',
     });
   }
   function readers() {
     const size = points('snapshot', (l) => l.readers > 1)[0]?.load.bytes;
-    const list = points('snapshot', (l) => !l.churn && l.bytes === size);
+    const list = points('snapshot', (l) => !l.churn && !l.live && l.bytes === size);
     const title = 'Snapshot: many readers';
     if (size === undefined)
       return absent(title, 'Several readers at once were not measured in this run.');
@@ -288,6 +291,40 @@ const workloads = (() => {
     });
   }
 
+  // ---- each side alone, and the highest rate without loss
+
+  function limits() {
+    const alone = points('producer', (l) => l.cpus <= 1);
+    const lossless = points('lossless');
+    const made = [];
+    const bytes = alone.at(-1)?.load.bytes;
+    if (!alone.length) made.push(absent('Each side alone', 'It was not measured in this run.'));
+    else
+      made.push(dotFigure({
+        id: 'producer', title: 'Each side alone: what one record costs',
+        list: alone.filter((p) => p.load.bytes === bytes),
+        metrics: [['producer.alone', 'to emit'], ['consumer.alone', 'to read'],
+          ['accepted', 'accepted']],
+        how: `Further left is cheaper. A record of ${format.bytes(bytes)} is emitted while nobody ` +
+          'reads, and read while nobody emits.',
+        marks: [['to emit', pick('producer.alone')], ['to read', pick('consumer.alone')]],
+        x: {title: 'time of one record', text: format.time}, missing: 'It was not measured.',
+      }));
+    if (!lossless.length)
+      made.push(absent('Highest rate without loss', 'It was not measured in this run.'));
+    else
+      made.push(dotFigure({
+        id: 'lossless', title: 'Highest rate without loss', list: lossless,
+        metrics: [['lossless', 'records per second']],
+        how: 'Further right is better. The producer emits on schedule, and goes faster until ' +
+          'something is lost.',
+        marks: unique(lossless.map((p) => p.load.bytes)).sort(byNumber).map((n) =>
+          [format.bytes(n), pick('lossless', (l) => l.bytes === n)]),
+        x: {title: 'records per second', text: format.count}, missing: 'It was not measured.',
+      }));
+    return made;
+  }
+
   // ---- control
 
   function control() {
@@ -316,5 +353,5 @@ const workloads = (() => {
       }));
     return made;
   }
-  return {snapshots, samples, latency, control};
+  return {snapshots, samples, limits, latency, control};
 })();

@@ -54,7 +54,7 @@ TEST(ReportHtml, HasAllThatWasMeasured) {
     EXPECT_EQ(point["load"]["text"], "4 KiB");
     EXPECT_EQ(point["metrics"]["time.p50"]["value"][0], 100) << "median";
     EXPECT_EQ(point["metrics"]["time.p50"]["value"][3], 1) << "processes";
-    EXPECT_EQ(run["paragraphs"].size(), 5U);
+    EXPECT_EQ(run["paragraphs"].size(), 7U);
     EXPECT_TRUE(data["ratios"].empty());
 }
 

@@ -244,7 +244,7 @@ TEST(Verdict, TailsNeedEnoughRecords) {
 
 TEST(Verdict, EveryWorkloadHasAParagraphAndNothingIsInvented) {
     const auto all = conclude(Results{});
-    ASSERT_EQ(all.size(), 5U);
+    ASSERT_EQ(all.size(), 7U);
     for (const auto& one : all) {
         EXPECT_TRUE(one.findings.empty()) << one.workload;
         EXPECT_EQ(one.text(), "") << one.workload;
