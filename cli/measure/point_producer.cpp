@@ -72,8 +72,11 @@ void produce(StreamPoint& self) {
     if (!transfer(self, few, warm_up)) return;
     for (int i = 0; i < rounds; ++i)
         if (!transfer(self, few, a) || !transfer(self, many, b)) return;
-    add_metric(self.point(), "producer.alone", "ns/record", (b.produce - a.produce) / (many - few));
-    add_metric(self.point(), "consumer.alone", "ns/record", (b.consume - a.consume) / (many - few));
+    const auto each = (b.produce - a.produce) / (many - few);
+    add_metric(self.point(), "producer.alone", "ns/record", each);
+    add_metric(self.point(), "accepted", "1/s", load.cpus() * 1e9 / each);
+    add_metric(self.point(), "consumer.alone", "ns/record",
+               (b.consume - a.consume) / (many - few) / load.cpus());
 }
 
 }  // namespace
