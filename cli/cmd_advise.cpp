@@ -89,7 +89,7 @@ void set_up_advise(CommandLine& line) {
     auto options = std::make_shared<AdviseOptions>();
     line.size("--snapshot", options->need.snapshot_bytes, "snapshots of so many bytes of counters");
     line.duration("--every", options->every, "so often");
-    line.count("--samples", options->rate, "samples per second");
+    line.per_second("--samples", options->rate, "samples per second");
     line.size("--size", options->need.record_bytes, "captured bytes of a sample");
     line.duration("--latency", options->latency, "99 of 100 samples arrive within");
     line.number("--readers", options->readers, "programs that read (1)");

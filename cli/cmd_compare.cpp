@@ -55,7 +55,7 @@ void take_lists(CompareCommand& command) {
         options.sizes.push_back(*size);
     }
     for (const auto& part : split_list(command.rates)) {
-        const auto rate = parse_count(part);
+        const auto rate = parse_per_second(part);
         if (!rate) throw UsageError{"--rates: " + rate.error()};
         options.rates.push_back(static_cast<double>(*rate));
     }

@@ -71,6 +71,9 @@ class CommandLine {
     void count(const std::string& names, std::uint64_t& value, const std::string& help) {
         parsed(names, value, parse_count, "N", help);
     }
+    void per_second(const std::string& names, std::uint64_t& value, const std::string& help) {
+        parsed(names, value, parse_per_second, "N/s", help);
+    }
     void number(const std::string& names, std::uint32_t& value, const std::string& help) {
         parsed(names, value, parse_number, "N", help);
     }

@@ -127,6 +127,19 @@ Parsed<std::uint32_t> parse_rate(std::string_view text) {
     return rate;
 }
 
+Parsed<std::uint64_t> parse_per_second(std::string_view text) {
+    constexpr auto way_out = "write a number, also with k or M, as in 200k/s";
+    auto digits = text.ends_with("/s") ? text.substr(0, text.size() - 2) : text;
+    std::uint64_t factor = 1;
+    if (digits.ends_with('k')) factor = 1'000;
+    if (digits.ends_with('M')) factor = 1'000'000;
+    if (factor != 1) digits.remove_suffix(1);
+    const auto value = parse_whole<std::uint64_t>(digits, "a rate");
+    if (!value || *value > 1'000'000'000'000 / factor)
+        return tl::unexpected(fmt::format("'{}' is not a rate per second; {}", text, way_out));
+    return *value * factor;
+}
+
 Parsed<std::uint64_t> parse_count(std::string_view text) {
     return parse_whole<std::uint64_t>(text, "a number of 1 or more");
 }

@@ -30,6 +30,8 @@ using Parsed = tl::expected<T, std::string>;
 [[nodiscard]] Parsed<std::uint64_t> parse_size(std::string_view text);
 /// "1:100" or "100". Not 0.
 [[nodiscard]] Parsed<std::uint32_t> parse_rate(std::string_view text);
+/// "200k/s", "200k", "200000": per second, not 0.
+[[nodiscard]] Parsed<std::uint64_t> parse_per_second(std::string_view text);
 /// A whole number, not 0.
 [[nodiscard]] Parsed<std::uint64_t> parse_count(std::string_view text);
 [[nodiscard]] Parsed<std::uint32_t> parse_number(std::string_view text);

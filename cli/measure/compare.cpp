@@ -71,18 +71,20 @@ class Experiment {
                 all_ += takes_part(item, transport) ? repetitions(item) : 0;
     }
 
-    // Whether it came to its end.
+    // Whether it came to its end. Repetitions lie as far apart as they can, so that they show what
+    // the machine does meanwhile.
     statchan::Result<bool> run() {
-        for (const auto& item : plan_.items) {
-            auto source = source_of(item);
-            if (!source) return tl::unexpected(std::move(source.error()));
-            for (unsigned round = 0; round < repetitions(item); ++round)
+        for (unsigned round = 0; round < plan_.repeat; ++round)
+            for (const auto& item : plan_.items) {
+                if (round >= repetitions(item)) continue;
+                auto source = source_of(item);
+                if (!source) return tl::unexpected(std::move(source.error()));
                 for (const auto& transport : transports_) {
                     if (!takes_part(item, transport)) continue;
                     if (stop_()) return false;
                     one(item, round, transport.name, *source);
                 }
-        }
+            }
         return true;
     }
     [[nodiscard]] const Merged& merged() const noexcept { return merged_; }

@@ -30,7 +30,8 @@ inline constexpr std::string_view workload_names[] = {"snapshot", "samples", "pr
 using Progress = std::function<void(std::size_t done, std::size_t all, double left,
                                     const statchan::results::Point& now)>;
 
-/// Runs it. Transports are interleaved (A B C A B C), each repetition in a fresh process. What was
+/// Runs it. Transports are interleaved (A B C A B C), each repetition in a fresh process
+/// and only after all points have had theirs before. What was
 /// measured until @p stop said yes is kept. Errors: no module, no right to make sources, names that
 /// are none.
 [[nodiscard]] statchan::Result<statchan::results::Results> compare(

@@ -207,7 +207,7 @@ Json run_json(const Results& run, const std::string& label, const std::string& n
 
 Json ratio_json(const Spread& first, const Point* other, std::string_view figure) {
     const auto* metric = other == nullptr ? nullptr : find_metric(*other, figure);
-    const auto ratio = metric == nullptr ? std::nullopt : ratio_of(first, metric->value());
+    const auto ratio = metric == nullptr ? std::nullopt : ratio_of_runs(first, metric->value());
     if (!ratio) return nullptr;
     JsonObject object;
     return object.add("ratio", number(ratio->ratio))

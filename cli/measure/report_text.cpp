@@ -199,7 +199,7 @@ void print_words(Out& out, const std::vector<Paragraph>& paragraphs, std::string
 
 // A figure of the other run against that of the first.
 Cell ratio_cell(const Metric& first, const Metric& other, std::size_t& beyond) {
-    const auto found = ratio_of(first.value(), other.value());
+    const auto found = ratio_of_runs(first.value(), other.value());
     if (!found) return std::nullopt;
     Cell cell{found->ratio, fmt::format("x{:.2f}", found->ratio)};
     cell.marked = found->beyond;

@@ -43,4 +43,15 @@ std::optional<Ratio> ratio_of(const statchan::results::Spread& first,
     return found;
 }
 
+std::optional<Ratio> ratio_of_runs(const statchan::results::Spread& first,
+                                   const statchan::results::Spread& second) {
+    auto found = ratio_of(first, second);
+    if (!found) return std::nullopt;
+    found->noise *= 2;
+    const bool known = first.values_size() > 1 && second.values_size() > 1;
+    found->beyond =
+        known && std::abs(std::log(found->ratio)) > std::log1p(std::max(found->noise, 0.05));
+    return found;
+}
+
 }  // namespace statctl::measure

@@ -33,4 +33,9 @@ struct Ratio {
 [[nodiscard]] std::optional<Ratio> ratio_of(const statchan::results::Spread& first,
                                             const statchan::results::Spread& second);
 
+/// The same of two runs. So many figures are compared that some differ by chance: noise is the
+/// whole range of both, and a figure that was measured once is never beyond it, since nobody knows.
+[[nodiscard]] std::optional<Ratio> ratio_of_runs(const statchan::results::Spread& first,
+                                                 const statchan::results::Spread& second);
+
 }  // namespace statctl::measure

@@ -73,6 +73,14 @@ TEST(Histogram, GoesThroughAMessageAndAdds) {
     EXPECT_EQ(again.total(), 10U);
 }
 
+TEST(Spread, TwoRunsDifferByMoreThanTheyVaryOrNot) {
+    const std::vector<double> a{90, 100, 110}, near{125, 130, 140}, far{180, 200, 210}, once{300};
+    EXPECT_FALSE(ratio_of_runs(spread_of(a), spread_of(near))->beyond);
+    EXPECT_TRUE(ratio_of_runs(spread_of(a), spread_of(far))->beyond);
+    EXPECT_FALSE(ratio_of_runs(spread_of(a), spread_of(once))->beyond) << "who knows";
+    EXPECT_FALSE(ratio_of_runs({}, spread_of(a)));
+}
+
 // ---- advice
 
 // Time of a snapshot: so many ns per byte.

@@ -58,10 +58,18 @@ TEST(ReportHtml, HasAllThatWasMeasured) {
     EXPECT_TRUE(data["ratios"].empty());
 }
 
+// As if each had been measured twice.
+Results twice(Results results) {
+    for (auto& point : *results.mutable_points())
+        for (auto& metric : *point.mutable_metrics())
+            metric.mutable_value()->add_values(metric.value().median());
+    return results;
+}
+
 TEST(ReportHtml, RunsSideBySide) {
-    auto other = run_of(200);
+    auto other = twice(run_of(200));
     other.mutable_points()->RemoveLast();
-    const auto data = data_of({run_of(100), other}, {"a", "b"});
+    const auto data = data_of({twice(run_of(100)), other}, {"a", "b"});
     EXPECT_EQ(data["runs"][1]["label"], "B");
     ASSERT_EQ(data["ratios"].size(), 2U);
     EXPECT_EQ(data["ratios"][0]["others"][0]["ratio"], 2);

@@ -86,4 +86,12 @@ TEST(Units, AreShownForPeople) {
     EXPECT_EQ(format_rate(123456.7), "123457");
 }
 
+TEST(PerSecond, IsWrittenAsPeopleDo) {
+    EXPECT_EQ(parse_per_second("200000"), 200'000U);
+    EXPECT_EQ(parse_per_second("200k/s"), 200'000U);
+    EXPECT_EQ(parse_per_second("2M"), 2'000'000U);
+    for (const auto* wrong : {"", "0", "k", "2.5k", "/s", "-1", "9999999999M", "2k/m"})
+        EXPECT_FALSE(parse_per_second(wrong)) << wrong;
+}
+
 }  // namespace
