@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstring>
@@ -81,7 +82,7 @@ class Books {
         expected_.assign(bytes.size() - sizeof head, std::byte{0});
         const auto len = static_cast<std::uint32_t>(head.len - sizeof head);
         kernel_payload(expected_.data(), len, cpu_, head.seq);
-        ASSERT_EQ(std::memcmp(bytes.data() + sizeof head, expected_.data(), expected_.size()), 0)
+        ASSERT_TRUE(std::ranges::equal(bytes.subspan(sizeof head), expected_))
             << "record " << head.seq;
         ++next_;
         ++received_;
