@@ -198,6 +198,8 @@ void kernel_emit(struct kernel *k, u32 len)
 
 static void interrupt(int number)
 {
+	const int before = errno;
+
 	(void)number;
 	interrupts++;
 	/* one that interrupts its own records would not end */
@@ -208,6 +210,7 @@ static void interrupt(int number)
 		kernel_emit(running, (u32)(interrupts * 13 % 200));
 		every = was;
 	}
+	errno = before;
 }
 
 void kernel_be_cpu(u32 cpu, struct kernel *k)
