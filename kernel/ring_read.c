@@ -89,7 +89,8 @@ static int ring_copy(struct statchan_ring *ring, struct iov_iter *to,
 	/* a part that came before a fault is not counted: it comes again */
 	if (copy_to_iter(ring->data + (pos & (ring->size - 1)), len, to) != len)
 		return -EFAULT;
-	ring->consumed += records;
+	/* anybody may ask for the ledger meanwhile */
+	WRITE_ONCE(ring->consumed, ring->consumed + records);
 	got->records += records;
 	got->len += len;
 	/* the copy is done before the producer may overwrite */

@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cstring>
 #include <statchan/record.hpp>
+#include <thread>
 
 namespace statchan::detail {
 
@@ -26,17 +28,26 @@ Result<RingLayout> RingLayout::make(const statchan_channel_req& answer, Task tas
 }
 
 // Tail and its count, of the same moment: the kernel changes evicting first and evicted last, with
-// interrupts off, so they differ for some instructions only.
+// interrupts off, so they differ for some instructions only. But below a hypervisor the CPU may be
+// taken away just there, for many milliseconds.
 Result<Ring::Oldest> Ring::oldest(Task task) const {
-    constexpr int attempts = 1'000'000;
-    for (int i = 0; i < attempts; ++i) {
-        const auto evicted =
-            load_acquire<std::uint64_t>(producer_ + offsetof(statchan_ring_producer, evicted));
-        const auto tail =
-            load_acquire<std::uint64_t>(producer_ + offsetof(statchan_ring_producer, tail));
-        const auto evicting =
-            load_relaxed<std::uint64_t>(producer_ + offsetof(statchan_ring_producer, evicting));
-        if (evicting == evicted) return Oldest{tail, evicted};
+    using clock = std::chrono::steady_clock;
+    constexpr int looks = 1000;
+    constexpr auto patience = std::chrono::seconds{2};
+    for (auto until = clock::time_point::max();;) {
+        for (int i = 0; i < looks; ++i) {
+            const auto evicted =
+                load_acquire<std::uint64_t>(producer_ + offsetof(statchan_ring_producer, evicted));
+            const auto tail =
+                load_acquire<std::uint64_t>(producer_ + offsetof(statchan_ring_producer, tail));
+            const auto evicting =
+                load_relaxed<std::uint64_t>(producer_ + offsetof(statchan_ring_producer, evicting));
+            if (evicting == evicted) return Oldest{tail, evicted};
+        }
+        const auto now = clock::now();
+        if (until == clock::time_point::max()) until = now + patience;
+        if (now >= until) break;
+        std::this_thread::yield();
     }
     return fail_data(task, fmt::format("the ring of cpu {} is being overwritten for ever", cpu_));
 }
