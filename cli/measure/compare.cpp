@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <span>
 #include <statchan/statchan.hpp>
 #include <utility>
 
@@ -16,7 +17,9 @@
 #include "measure/plan.hpp"
 #include "measure/points.hpp"
 #include "measure/primitives.hpp"
+#include "measure/spread.hpp"
 #include "measure/worker.hpp"
+#include "measure/yardstick.hpp"
 
 namespace statctl::measure {
 
@@ -77,6 +80,7 @@ class Experiment {
         for (unsigned round = 0; round < plan_.repeat; ++round)
             for (const auto& item : plan_.items) {
                 if (round >= repetitions(item)) continue;
+                yardsticks_.push_back(yardstick());
                 auto source = source_of(item);
                 if (!source) return tl::unexpected(std::move(source.error()));
                 for (const auto& transport : transports_) {
@@ -88,6 +92,7 @@ class Experiment {
         return true;
     }
     [[nodiscard]] const Merged& merged() const noexcept { return merged_; }
+    [[nodiscard]] std::span<const double> yardsticks() const noexcept { return yardsticks_; }
 
   private:
     [[nodiscard]] unsigned repetitions(const Item& item) const noexcept {
@@ -147,6 +152,7 @@ class Experiment {
     const std::function<bool()>& stop_;
     Clock::duration patience_;        // what takes longer is measured once
     std::set<std::string> too_slow_;  // keys of points
+    std::vector<double> yardsticks_;
     OwnSource own_;
     Merged merged_;
     std::size_t done_ = 0;
@@ -201,6 +207,7 @@ statchan::Result<statchan::results::Results> compare(const CompareOptions& optio
     const auto complete = experiment.run();
     if (!complete) return tl::unexpected(complete.error());
     for (const auto& point : experiment.merged().points()) *results.add_points() = point;
+    *results.mutable_yardstick() = spread_of(experiment.yardsticks());
     results.set_complete(*complete);
     results.set_seconds(std::chrono::duration<double>(Clock::now() - start).count());
     return results;

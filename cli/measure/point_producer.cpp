@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "measure/experiment.hpp"
@@ -21,8 +22,13 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int rounds = 5;
-constexpr double few = 1000;
-constexpr double many = 11000;
+constexpr double at_most = 11000;
+
+// Records that surely fit in the buffer, with their heads.
+double records_for(const statchan::results::Load& load) {
+    const auto each = static_cast<double>(load.bytes()) + 64;
+    return std::min(at_most, std::floor(static_cast<double>(load.buffer()) * 0.75 / each));
+}
 
 struct Cost {
     double produce = std::numeric_limits<double>::max();  // nanoseconds, of all
@@ -68,6 +74,8 @@ void produce(StreamPoint& self) {
     if (!self.generate(
             fmt::format("run=0 context=process cpus={} size={}", load.cpus(), load.bytes())))
         return;
+    const auto many = records_for(load);
+    const auto few = std::floor(many / 11);
     Cost warm_up, a, b;
     if (!transfer(self, few, warm_up)) return;
     for (int i = 0; i < rounds; ++i)

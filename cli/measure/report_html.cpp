@@ -13,6 +13,7 @@
 #include "measure/report_text.hpp"
 #include "measure/spread.hpp"
 #include "measure/verdict.hpp"
+#include "measure/yardstick.hpp"
 
 // In report_assets.S
 extern "C" {
@@ -205,9 +206,10 @@ Json run_json(const Results& run, const std::string& label, const std::string& n
         .done();
 }
 
-Json ratio_json(const Spread& first, const Point* other, std::string_view figure) {
+Json ratio_json(const Spread& first, const Point* other, std::string_view figure, double drift) {
     const auto* metric = other == nullptr ? nullptr : find_metric(*other, figure);
-    const auto ratio = metric == nullptr ? std::nullopt : ratio_of_runs(first, metric->value());
+    const auto ratio =
+        metric == nullptr ? std::nullopt : ratio_of_runs(first, metric->value(), drift);
     if (!ratio) return nullptr;
     JsonObject object;
     return object.add("ratio", number(ratio->ratio))
@@ -220,6 +222,7 @@ Json ratio_json(const Spread& first, const Point* other, std::string_view figure
 Json ratios_json(std::span<const Results> runs) {
     JsonArray rows;
     for (const auto& point : runs.front().points()) {
+        if (point.load().share() != 0) continue;  // of another rate in each run
         const auto figure = main_figure(point.workload());
         const auto* first = find_metric(point, figure);
         if (first == nullptr) continue;
@@ -231,7 +234,8 @@ Json ratios_json(std::span<const Results> runs) {
             .add("unit", first->unit())
             .add("first", spread_json(first->value()))
             .add("others", array_of(runs.subspan(1), [&](const Results& run) {
-                     return ratio_json(first->value(), same_point(run, point), figure);
+                     return ratio_json(first->value(), same_point(run, point), figure,
+                                       drift(runs.front(), run));
                  }));
         rows.add(row.done());
     }

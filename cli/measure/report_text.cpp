@@ -14,6 +14,7 @@
 #include "measure/primitives_text.hpp"
 #include "measure/spread.hpp"
 #include "measure/verdict.hpp"
+#include "measure/yardstick.hpp"
 #include "table.hpp"
 #include "units.hpp"
 
@@ -198,8 +199,8 @@ void print_words(Out& out, const std::vector<Paragraph>& paragraphs, std::string
 }
 
 // A figure of the other run against that of the first.
-Cell ratio_cell(const Metric& first, const Metric& other, std::size_t& beyond) {
-    const auto found = ratio_of_runs(first.value(), other.value());
+Cell ratio_cell(const Metric& first, const Metric& other, double drift, std::size_t& beyond) {
+    const auto found = ratio_of_runs(first.value(), other.value(), drift);
     if (!found) return std::nullopt;
     Cell cell{found->ratio, fmt::format("x{:.2f}", found->ratio)};
     cell.marked = found->beyond;
@@ -250,6 +251,13 @@ void print_comparison(Out& out, std::span<const Results> runs, std::span<const s
     };
     for (std::size_t i = 0; i < runs.size(); ++i)
         out.print("{}: {}: {}\n", letter(i), names[i], describe(runs[i].environment()));
+    for (std::size_t i = 1; i < runs.size(); ++i)
+        if (const auto& yard = runs[i].yardstick();
+            yard.median() != 0 && drift(runs[0], runs[i]) != 0)
+            out.print(
+                "{}: the machine itself took x{:.2f} of its time in A, ±{:.0f} % meanwhile; "
+                "that is in the noise of each figure\n",
+                letter(i), yard.median() / runs[0].yardstick().median(), noise(yard) * 100);
     std::size_t beyond = 0;
     std::size_t compared = 0;
     for (const auto& section : sections()) {
@@ -262,6 +270,7 @@ void print_comparison(Out& out, std::span<const Results> runs, std::span<const s
         for (const auto& point : runs.front().points()) {
             const auto* first = find_metric(point, figure.metric);
             if (point.workload() != section.workload || first == nullptr) continue;
+            if (point.load().share() != 0) continue;  // of another rate in each run
             table.add(0, describe_load(point));
             table.add(1, point.transport());
             table.add(2, Cell{number(first->value().median(), first->unit())});
@@ -269,8 +278,10 @@ void print_comparison(Out& out, std::span<const Results> runs, std::span<const s
                 const auto* other = same_point(runs[i], point);
                 const auto* metric =
                     other == nullptr ? nullptr : find_metric(*other, figure.metric);
-                table.add(2 + i, metric == nullptr ? Cell{std::nullopt}
-                                                   : ratio_cell(*first, *metric, beyond));
+                table.add(2 + i,
+                          metric == nullptr
+                              ? Cell{std::nullopt}
+                              : ratio_cell(*first, *metric, drift(runs.front(), runs[i]), beyond));
                 compared += metric != nullptr ? 1U : 0U;
             }
         }

@@ -44,10 +44,10 @@ std::optional<Ratio> ratio_of(const statchan::results::Spread& first,
 }
 
 std::optional<Ratio> ratio_of_runs(const statchan::results::Spread& first,
-                                   const statchan::results::Spread& second) {
+                                   const statchan::results::Spread& second, double drift) {
     auto found = ratio_of(first, second);
     if (!found) return std::nullopt;
-    found->noise *= 2;
+    found->noise = 2 * found->noise + drift;
     const bool known = first.values_size() > 1 && second.values_size() > 1;
     found->beyond =
         known && std::abs(std::log(found->ratio)) > std::log1p(std::max(found->noise, 0.05));

@@ -36,6 +36,7 @@ struct Ratio {
 /// The same of two runs. So many figures are compared that some differ by chance: noise is the
 /// whole range of both, and a figure that was measured once is never beyond it, since nobody knows.
 [[nodiscard]] std::optional<Ratio> ratio_of_runs(const statchan::results::Spread& first,
-                                                 const statchan::results::Spread& second);
+                                                 const statchan::results::Spread& second,
+                                                 double drift = 0);
 
 }  // namespace statctl::measure

@@ -8,6 +8,7 @@
 #include "measure/histogram.hpp"
 #include "measure/points.hpp"
 #include "measure/spread.hpp"
+#include "measure/yardstick.hpp"
 
 namespace {
 
@@ -78,7 +79,19 @@ TEST(Spread, TwoRunsDifferByMoreThanTheyVaryOrNot) {
     EXPECT_FALSE(ratio_of_runs(spread_of(a), spread_of(near))->beyond);
     EXPECT_TRUE(ratio_of_runs(spread_of(a), spread_of(far))->beyond);
     EXPECT_FALSE(ratio_of_runs(spread_of(a), spread_of(once))->beyond) << "who knows";
+    EXPECT_FALSE(ratio_of_runs(spread_of(a), spread_of(far), 0.8)->beyond) << "a slower machine";
     EXPECT_FALSE(ratio_of_runs({}, spread_of(a)));
+}
+
+TEST(Yardstick, TellsHowMuchTheMachineItselfDiffers) {
+    statchan::results::Results a, b;
+    EXPECT_EQ(drift(a, b), 0) << "unknown";
+    const std::vector<double> steady{100, 100}, varying{190, 200, 210};
+    *a.mutable_yardstick() = spread_of(steady);
+    *b.mutable_yardstick() = spread_of(varying);
+    EXPECT_NEAR(drift(a, b), 1.05, 0.001);
+    EXPECT_NEAR(drift(b, a), 1.05, 0.001);
+    EXPECT_GT(yardstick(), 0);
 }
 
 // ---- advice

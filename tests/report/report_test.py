@@ -19,7 +19,7 @@ STATCTL = os.environ["STATCTL"]
 OUT = os.environ["REPORT_OUT"]
 PROTO = os.path.join(HERE, "../../userlib/proto")
 
-WHOLE = os.path.join(HERE, "data/quick.pb")   # statctl compare --quick in the guest
+WHOLE = os.path.join(HERE, "../../docs/bench/tcg.pb")  # statctl compare --quick in the guest
 PART = os.path.join(HERE, "data/part.pb")     # of it three transports, no latency, no control
 SIZES = {"light": (1280, False), "dark": (1280, True), "phone": (375, False),
          "phone-dark": (375, True)}
@@ -121,7 +121,8 @@ class ReportPage(unittest.TestCase):
         names = self.expect_charts()
         for wanted in ("snapshot-time", "snapshot-tail", "snapshot-cost", "snapshot-churn",
                        "samples-rate/batch64", "samples-rate/busy", "samples-loss", "samples-cost",
-                       "samples-policy", "samples-cpus", "latency-rate", "control", "events"):
+                       "samples-policy", "samples-cpus", "producer", "lossless", "control",
+                       "events"):
             self.assertIn(wanted, names)
         self.assertGreater(len([n for n in names if n.startswith("latency/")]), 1)
 
@@ -131,7 +132,7 @@ class ReportPage(unittest.TestCase):
                                             capture_output=True).stdout)
         wanted = {(p["transport"], int(p["load"]["bytes"])): m["value"]["median"]
                   for p in results["points"] if p["workload"] == "snapshot"
-                  and not p["load"]["churn"] for m in p["metrics"] if m["name"] == "time.p50"}
+                  and not p["load"]["churn"] and not p["load"]["live"] for m in p["metrics"] if m["name"] == "time.p50"}
         shown = self.browser.evaluate("""charts.drawn[0].chart.data.datasets.flatMap((d) =>
             d.data.map((item) => [d.label, item.x, item.y]))""")
         self.assertEqual(len(shown), len(wanted))
@@ -151,7 +152,8 @@ class ReportPage(unittest.TestCase):
         verdicts = self.browser.evaluate("""[...document.querySelectorAll('#verdict .card')].map(
             (c) => [c.dataset.workload, c.querySelectorAll('.questions li .chip').length])""")
         self.assertEqual([v[0] for v in verdicts],
-                         ["snapshot", "samples", "latency", "control", "events"])
+                         ["snapshot", "samples", "producer", "lossless", "latency", "control",
+                          "events"])
         self.assertTrue(all(chips > 0 for _, chips in verdicts), verdicts)
         environment = self.text("#environment")
         for wanted in ("kernel", "CPU", "accelerator", "mitigations", "governor",
