@@ -107,7 +107,7 @@ TEST_F(Calibrate, WhatMakesNoSenseIsRefused) {
         wrong.iterations = bad;
         expect_refused(wrong, "iterations");
     }
-    for (const std::uint32_t bad : {0U, 7U, 0x80000000U, 0xffffffffU})
+    for (const std::uint32_t bad : {0U, STATCHAN_CAL_UNHEARD + 1U, 0x80000000U, 0xffffffffU})
         expect_refused(request(bad), "step " + std::to_string(bad));
     expect_refused(request(STATCHAN_CAL_CLOCK, 1), "bytes");
     expect_refused(request(STATCHAN_CAL_SKB), "bytes");

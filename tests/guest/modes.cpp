@@ -49,8 +49,11 @@ TEST_P(ModeDiscard, KeepsTheOldest) {
 }
 
 // Who can not overwrite says so, and who can.
-TEST_P(ModeDiscard, IsTheOnlyModeOfSome) {
-    if (client.capabilities().has(statchan::Capability::overwrite)) return;
+class ModeOnlyDiscard : public OverTransport {};
+OVER_TRANSPORTS_WITHOUT(ModeOnlyDiscard, statchan::Capability::samples,
+                        statchan::Capability::overwrite);
+
+TEST_P(ModeOnlyDiscard, IsSaid) {
     Synth synth;
     const auto stream = client.subscribe(synth.name(), recorder());
     ASSERT_FALSE(stream.has_value());
@@ -143,8 +146,8 @@ TEST_P(ModeOverwrite, TakesRecordsOfAllSizes) {
 
 // The ring can be read while it is overwritten: what the reader gets is whole, and what it misses
 // it is told. Twice as many producers as readers, and no pause.
-TEST_P(ModeOverwrite, RingCanBeReadMeanwhile) {
-    if (transport() != "mmap") return;  // relay's files hold still only when nobody writes
+TEST(ModeOverwriteRing, CanBeReadMeanwhile) {
+    auto client = open_client("mmap");
     Synth synth{"size=200 cpus=2 mode=back-to-back context=softirq count=50000"};
     auto stream = client.subscribe(synth.name(), recorder());
     ASSERT_OK(stream);
@@ -159,8 +162,9 @@ TEST_P(ModeOverwrite, RingCanBeReadMeanwhile) {
     expect_books_close(*stream);
 }
 
-TEST_P(ModeOverwrite, RelayIsReadWhenItIsFrozen) {
-    if (transport() != "relay") return;
+// relay's files hold still only when nobody writes.
+TEST(ModeOverwriteRelay, IsReadWhenItIsFrozen) {
+    auto client = open_client("relay");
     Synth synth{"size=64"};
     auto stream = client.subscribe(synth.name(), recorder());
     ASSERT_OK(stream);

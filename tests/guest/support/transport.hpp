@@ -20,6 +20,15 @@ inline std::vector<std::string> transports_with(statchan::Capability capability)
     return names;
 }
 
+inline std::vector<std::string> transports_without(statchan::Capability capability,
+                                                   statchan::Capability lacking) {
+    std::vector<std::string> names;
+    for (const auto& transport : statchan::transports())
+        if (transport.capabilities.has(capability) && !transport.capabilities.has(lacking))
+            names.push_back(transport.name);
+    return names;
+}
+
 inline std::vector<std::string> all_transports() {
     std::vector<std::string> names;
     for (const auto& transport : statchan::transports()) names.push_back(transport.name);
@@ -70,6 +79,12 @@ inline std::string parameter_name(const testing::TestParamInfo<std::string>& inf
 /// Runs the tests of @p suite over the transports that are capable of @p capability.
 #define OVER_TRANSPORTS_WITH(suite, capability)                                            \
     INSTANTIATE_TEST_SUITE_P(, suite, testing::ValuesIn(lab::transports_with(capability)), \
+                             lab::parameter_name)
+
+/// The same, but only over those that are not capable of @p lacking.
+#define OVER_TRANSPORTS_WITHOUT(suite, capability, lacking)                                   \
+    INSTANTIATE_TEST_SUITE_P(, suite,                                                         \
+                             testing::ValuesIn(lab::transports_without(capability, lacking)), \
                              lab::parameter_name)
 
 /// Runs the tests of @p suite over all transports.
