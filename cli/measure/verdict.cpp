@@ -369,6 +369,7 @@ Tail known_tail(const Points& points) {
 
 std::string offered_words(const Load& load) {
     if (load.share() != 0) return percent_words(load.share()) + " of its own capacity";
+    if (load.rate() == 0) return "the rate of its traffic";
     if (load.rate() >= 1000) return fmt::format("{:.4g} k/s", load.rate() / 1000);
     return fmt::format("{:.4g} /s", load.rate());
 }

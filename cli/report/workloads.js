@@ -271,8 +271,11 @@ const workloads = (() => {
     if (!all.length)
       return [absent('Latency', 'Latency was not measured in this run.')];
     const loads = unique(all.map((p) => p.load.text));
-    const name = (l) => (l.share ? `at ${format.percent(l.share)} of its own capacity`
-      : `${format.count(l.rate)}${l.rate >= 1000 ? '' : ' '}/s`);
+    const name = (l) => {
+      if (l.share) return `at ${format.percent(l.share)} of its own capacity`;
+      if (!l.rate) return 'at the rate of its traffic';
+      return `${format.count(l.rate)}${l.rate >= 1000 ? '' : ' '}/s`;
+    };
     const made = loads.map((text) => {
       const list = all.filter((p) => p.load.text === text);
       return latencyFigure(name(list[0].load), list);
