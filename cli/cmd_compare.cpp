@@ -97,6 +97,10 @@ Result<void> check_advice(Context& context, const CompareCommand& command,
         if (options.sizes.empty()) continue;
         auto measured = measure::compare(options, show_progress, stop_requested);
         if (!measured) return failure(measured);
+        if (const auto wrong = measure::faults(*measured); wrong != 0)
+            return failure(statchan::errc::bad_data, "compare: check the advice",
+                           fmt::format("{} of {} points in between do not add up", wrong,
+                                       measured->points_size()));
         for (auto& one : measure::predictions(results, *measured)) all.push_back(std::move(one));
     }
     if (all.empty())

@@ -189,8 +189,8 @@ static noinline bool emit_special(struct statchan_channel_cpu *cc, u64 seq)
 		cc->special &= ~STATCHAN_CC_FIRST;
 		cc->first_seq = seq;
 	}
-	cc->next_seq = seq + 1;
 	if (cc->special & STATCHAN_CC_DECIMATES && seq % decimate) {
+		cc->next_seq = seq + 1;
 		cc->filtered++;
 		return false;
 	}

@@ -59,8 +59,9 @@ static void *ring_evict(struct statchan_ring *ring, u32 room)
 }
 
 /*
- * How far the consumer has come is a hint, read once. A program that forges it makes the ring look full or loses records of its own;
- * what is written stays in data either way, since that depends on head only.
+ * How far the consumer has come is a hint, read once. A program that forges it
+ * makes the ring look full or loses records of its own; what is written stays in
+ * data either way, since that depends on head only.
  * Return: whether there is room.
  */
 static bool ring_look(struct statchan_channel_cpu *cc, u32 room)

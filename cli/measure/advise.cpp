@@ -14,6 +14,7 @@
 
 #include "measure/points.hpp"
 #include "measure/spread.hpp"
+#include "measure/words.hpp"
 
 namespace statctl::measure {
 
@@ -59,22 +60,13 @@ Curve curve(const Results& results, const std::string& transport, std::string_vi
     Curve c;
     for (const auto& point : results.points()) {
         const auto& load = point.load();
-        if (point.transport() != transport || point.workload() != workload) continue;
-        if (load.churn() || load.readers() > 1 || load.cpus() > 1 || !point.fault().empty())
+        if (point.transport() != transport || point.workload() != workload || !is_plain(point))
             continue;
-        if (workload == "samples" && load.policy() != "batch64") continue;
         if (by_rate && load.rate() == 0) continue;
         if (const auto* metric = find_metric(point, figure))
             c.add(by_rate ? load.rate() : static_cast<double>(load.bytes()), metric->value());
     }
     return c;
-}
-
-std::string percent(double share) { return fmt::format("{:.1f} %", share * 100); }
-
-std::string time_text(double ns) {
-    if (ns >= 1e6) return fmt::format("{:.1f} ms", ns / 1e6);
-    return ns >= 1e3 ? fmt::format("{:.1f} us", ns / 1e3) : fmt::format("{:.0f} ns", ns);
 }
 
 void judge_snapshots(const Results& results, const Need& need, Verdict& verdict) {
@@ -89,13 +81,13 @@ void judge_snapshots(const Results& results, const Need& need, Verdict& verdict)
     verdict.cpu_share = time.value * need.readers / need.every_ns;
     if (time.value > need.every_ns) {
         verdict.excluded = fmt::format("a snapshot takes {}, longer than the {} between two",
-                                       time_text(time.value), time_text(need.every_ns));
+                                       time_words(time.value), time_words(need.every_ns));
         return;
     }
     verdict.explanation =
         fmt::format("a snapshot is read in {}; {} reader{} take{} {} of a CPU",
-                    time_text(time.value), need.readers, need.readers == 1 ? "" : "s",
-                    need.readers == 1 ? "s" : "", percent(verdict.cpu_share));
+                    time_words(time.value), need.readers, need.readers == 1 ? "" : "s",
+                    need.readers == 1 ? "s" : "", percent_words(verdict.cpu_share));
 }
 
 bool is_multicast(const std::string& transport) { return transport.starts_with("netlink"); }
@@ -119,7 +111,7 @@ void judge_samples(const Results& results, const Need& need, Verdict& verdict) {
     if (!p99.empty()) verdict.time_ns = p99.at(need.rate).value;
     if (need.latency_ns != 0 && verdict.time_ns > need.latency_ns) {
         verdict.excluded = fmt::format("1 record in 100 takes {} or longer, more than {}",
-                                       time_text(verdict.time_ns), time_text(need.latency_ns));
+                                       time_words(verdict.time_ns), time_words(need.latency_ns));
         return;
     }
     const auto memory = curve(results, verdict.transport, "samples", "memory");
@@ -139,7 +131,7 @@ void judge_samples(const Results& results, const Need& need, Verdict& verdict) {
     verdict.uncertainty = std::max(once.uncertainty, each.uncertainty);
     verdict.explanation = fmt::format(
         "{} per record to write and {} to read: {} of a CPU; it can deliver {:.1f} times as many",
-        time_text(once.value * writers), time_text(each.value), percent(verdict.cpu_share),
+        time_words(once.value * writers), time_words(each.value), percent_words(verdict.cpu_share),
         capacity.value / need.rate);
 }
 

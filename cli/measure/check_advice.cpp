@@ -20,14 +20,6 @@ using statchan::results::Results;
 constexpr double some_rate = 1000;  // records per second; the cost of one does not depend on it
 constexpr double long_time = 1e15;  // between snapshots, ns: whatever it takes is short enough
 
-// A load of the kind that advise knows.
-bool is_plain(const Point& point) {
-    const auto& load = point.load();
-    if (!point.fault().empty() || load.churn() || load.live() || load.readers() > 1) return false;
-    if (point.workload() == "snapshot") return true;
-    return point.workload() == "samples" && load.policy() == "batch64" && load.cpus() == 1;
-}
-
 std::optional<double> metric(const Point& point, std::string_view name) {
     const auto* found = find_metric(point, name);
     if (found == nullptr) return std::nullopt;

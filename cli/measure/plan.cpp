@@ -65,7 +65,7 @@ class Planner {
         auto load = load_of(bytes);
         load.set_cpus(foreign_ != nullptr ? 0 : 1);
         load.set_policy(policy);
-        load.set_buffer(M);
+        load.set_buffer(usual_buffer);
         return load;
     }
 

@@ -7,6 +7,13 @@
 
 namespace statctl::measure {
 
+bool is_plain(const statchan::results::Point& point) {
+    const auto& load = point.load();
+    if (!point.fault().empty() || load.readers() > 1 || load.cpus() > 1) return false;
+    if (point.workload() == "snapshot") return !load.churn() && !load.live();
+    return load.policy() == "batch64" && load.buffer() == usual_buffer;
+}
+
 void add_metric(statchan::results::Point& point, std::string_view name, std::string_view unit,
                 double value) {
     auto& metric = *point.add_metrics();

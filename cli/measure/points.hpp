@@ -34,6 +34,13 @@ struct Job {
 /// Setting and asking, and events to many.
 [[nodiscard]] statchan::results::Point measure_control(const Job& job);
 
+/// Bytes per CPU of the channels that are compared, but where the buffer is what is varied.
+inline constexpr std::uint64_t usual_buffer = 1U << 20U;
+
+/// Whether only its size or rate is its own: one reader, one producer, 64 records to a wakeup, the
+/// usual buffer, and it adds up. What lies between such points can be told from them.
+[[nodiscard]] bool is_plain(const statchan::results::Point& point);
+
 /// Adds a metric of one value.
 void add_metric(statchan::results::Point& point, std::string_view name, std::string_view unit,
                 double value);

@@ -117,6 +117,7 @@ statchan::results::Results measured() {
         point.mutable_load()->set_bytes(128);
         point.mutable_load()->set_cpus(1);
         point.mutable_load()->set_policy("batch64");
+        point.mutable_load()->set_buffer(usual_buffer);
         add_metric(point, "delivered", "1/s", delivered);
         add_metric(point, "producer", "ns/record", cost);
         add_metric(point, "consumer", "ns/record", cost);
@@ -125,6 +126,8 @@ statchan::results::Results measured() {
         late.set_workload("latency");
         late.set_transport(transport);
         late.mutable_load()->set_rate(1000);
+        late.mutable_load()->set_policy("batch64");
+        late.mutable_load()->set_buffer(usual_buffer);
         add_metric(late, "latency.p99", "ns", p99);
     };
     samples("netlink", 1e5, 2000, 1e6);
@@ -180,6 +183,34 @@ TEST(Advise, MulticastIsWrittenOnce) {
             EXPECT_NEAR(verdict.cpu_share, 1000 * (4 * 200 + 4 * 200) / 1e9, 1e-9);
         }
     }
+}
+
+// What differs from the others in more than its size says nothing about sizes.
+TEST(Advise, KnowsPlainPointsOnly) {
+    auto results = measured();
+    const Need need{.snapshot_bytes = 1 << 20, .every_ns = 1e9};
+    const auto before = advise(results, need).front().time_ns;
+    for (int what = 0; what < 4; ++what) {
+        auto& point = *results.add_points();
+        point.set_workload("snapshot");
+        point.set_transport("mmap");
+        point.mutable_load()->set_bytes(1 << 20);
+        if (what == 0) point.mutable_load()->set_live(true);
+        if (what == 1) point.mutable_load()->set_churn(true);
+        if (what == 2) point.mutable_load()->set_readers(8);
+        if (what == 3) point.set_fault("wrong");
+        add_metric(point, "time.p50", "ns", 1);
+        EXPECT_EQ(advise(results, need).front().time_ns, before) << what;
+    }
+    const Need stream{.rate = 1000, .record_bytes = 128};
+    const auto share = advise(results, stream).front().cpu_share;
+    statchan::results::Point large;
+    for (const auto& point : results.points())
+        if (point.transport() == "mmap" && point.workload() == "samples") large = point;
+    large.mutable_load()->set_buffer(64U << 20U);
+    for (auto& metric : *large.mutable_metrics()) metric.mutable_value()->set_median(1);
+    *results.add_points() = large;
+    EXPECT_EQ(advise(results, stream).front().cpu_share, share);
 }
 
 // ---- whether the advice comes true
