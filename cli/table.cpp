@@ -3,8 +3,28 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 
 namespace statctl {
+
+namespace {
+
+// Places on the screen: all characters that are written here have one, whatever their bytes.
+std::size_t places(std::string_view text) {
+    return static_cast<std::size_t>(std::count_if(
+        text.begin(), text.end(), [](unsigned char c) { return (c & 0xC0U) != 0x80U; }));
+}
+
+}  // namespace
+
+std::string bar(double value, double most, std::size_t length) {
+    if (!(value > 0) || !(most > 0)) return {};
+    const auto share = std::min(value / most, 1.0) * static_cast<double>(length);
+    const auto cells = std::max<std::size_t>(1, static_cast<std::size_t>(std::lround(share)));
+    std::string text;
+    for (std::size_t i = 0; i < cells; ++i) text += "█";
+    return text;
+}
 
 void TextTable::set_column(std::size_t column, std::string_view key, Align align) {
     auto& head = columns_[column];
@@ -18,14 +38,14 @@ void TextTable::set_column(std::size_t column, std::string_view key, Align align
 
 void TextTable::add(std::size_t column, const Cell& cell) {
     auto& head = columns_[column];
-    head.width = std::max(head.width, cell.text.size());
+    head.width = std::max(head.width, places(cell.text));
     cells_.push_back({cell.text, cell.marked});
 }
 
 void TextTable::print_line(Out& out, std::span<const Text> line, std::string_view style) const {
     std::string text;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-        const std::string padding(columns_[i].width - line[i].text.size(), ' ');
+        const std::string padding(columns_[i].width - places(line[i].text), ' ');
         const bool styled = line[i].marked && !style.empty();
         if (i != 0) text += "  ";
         if (columns_[i].align == Align::right) text += padding;

@@ -64,6 +64,9 @@ template <class Row>
     return object;
 }
 
+/// A bar for @p value, as long as its share of @p most; at least one place, none for 0 or less.
+[[nodiscard]] std::string bar(double value, double most, std::size_t length = 12);
+
 /// Lines of text in aligned columns.
 class TextTable {
   public:

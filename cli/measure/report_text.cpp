@@ -168,22 +168,42 @@ Cell figure_cell(const Point& point, const Figure& figure, std::optional<double>
     return cell;
 }
 
+// The largest, which has the longest bar.
+double most_of(const std::vector<const Point*>& group, const Figure& figure) {
+    double most = 0;
+    for (const auto* point : group)
+        if (const auto* metric = find_metric(*point, figure.metric))
+            most = std::max(most, metric->value().median());
+    return most;
+}
+
+// For people, who look at a terminal.
+std::string bar_of(const Point& point, const Figure& figure, double most) {
+    const auto* metric = find_metric(point, figure.metric);
+    return metric == nullptr ? std::string{} : bar(metric->value().median(), most);
+}
+
 void print_group(Out& out, const Section& section, const std::vector<const Point*>& group) {
     out.print("{}\n", describe_load(*group.front()));
-    TextTable table{section.figures.size() + 2};
+    const auto& main = section.figures.front();
+    const auto most = most_of(group, main);
+    const std::size_t bars = out.is_terminal() ? 1 : 0;
+    TextTable table{section.figures.size() + 2 + bars};
     table.set_column(0, "transport", Align::left);
     for (std::size_t i = 0; i < section.figures.size(); ++i)
         table.set_column(i + 1, section.figures[i].title, Align::right);
-    table.set_column(section.figures.size() + 1, "books", Align::left);
+    if (bars != 0) table.set_column(section.figures.size() + 1, main.title, Align::left);
+    table.set_column(section.figures.size() + 1 + bars, "books", Align::left);
     for (const auto* point : group) {
         table.add(0, point->transport());
         for (std::size_t i = 0; i < section.figures.size(); ++i) {
             const auto& figure = section.figures[i];
             table.add(i + 1, figure_cell(*point, figure, best_of(group, figure), out.colour()));
         }
+        if (bars != 0) table.add(section.figures.size() + 1, bar_of(*point, main, most));
         Cell books{point->fault().empty() ? std::string{"ok"} : "FAULT: " + point->fault()};
         books.marked = !point->fault().empty();
-        table.add(section.figures.size() + 1, books);
+        table.add(section.figures.size() + 1 + bars, books);
     }
     table.print(out, out.colour());
     out.write("\n");

@@ -80,4 +80,13 @@ TEST(Table, MaxRowsAreKept) {
               "NAME               BIG VALUE  MAYBE\n");
 }
 
+TEST(Bar, IsAsLongAsItsShare) {
+    EXPECT_EQ(statctl::bar(10, 10, 4), "████");
+    EXPECT_EQ(statctl::bar(5, 10, 4), "██");
+    EXPECT_EQ(statctl::bar(0.001, 10, 4), "█") << "there is something";
+    EXPECT_EQ(statctl::bar(0, 10, 4), "");
+    EXPECT_EQ(statctl::bar(-1, 10, 4), "");
+    EXPECT_EQ(statctl::bar(1, 0, 4), "");
+}
+
 }  // namespace
