@@ -31,9 +31,13 @@ need_tool() {
 		die "$EXIT_LAB" "$1 is missing: run scripts/install-deps"
 }
 
-# The newest installed headers of a kernel: 6.1.0-56-amd64, 6.1.0-56-rt-amd64
+# What modules for a kernel are built against: the newest installed headers (6.1.0-56-amd64,
+# 6.1.0-56-rt-amd64), or the lab's own kernel; the caller has scripts/lib/debug-kernels.sh for those.
 kernel_build_folder() {
 	local version='*[0-9]-amd64'
+	case $1 in
+	debug | kcsan) debug_kernel_build_folder "$1"; return ;;
+	esac
 	[[ $1 == stock ]] || version="*[0-9]-$1-amd64"
 	find /lib/modules -mindepth 1 -maxdepth 1 -name "$version" -printf '%p/build\n' |
 		sort -V | tail -n 1

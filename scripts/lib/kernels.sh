@@ -4,8 +4,8 @@
 #     image                 what QEMU boots: an uncompressed vmlinux with PVH, or a bzImage
 #     lib/modules/RELEASE/  its modules, with depmod's data
 #     release               one line: what uname -r prints in the guest
-# Debian's three flavours are fetched into the cache in this shape. A kernel built
-# elsewhere is given as the path of such a folder.
+# Debian's three flavours are fetched into the cache in this shape, the lab's own two are built
+# there (scripts/lib/debug-kernels.sh). A kernel built elsewhere is given as the path of such a folder.
 #
 # kernel_resolve NAME|FOLDER sets KERNEL_NAME, KERNEL_DIR and KERNEL_RELEASE.
 
@@ -15,8 +15,9 @@ KERNEL_LAYOUT=2
 kernel_resolve() {
 	case $1 in
 	stock | cloud | rt) kernel_from_debian "$1" ;;
+	debug | kcsan) kernel_from_source "$1" ;;
 	*/*) kernel_from_folder "$1" ;;
-	*) die "$EXIT_LAB" "unknown kernel '$1': use stock, cloud, rt, or the path of a kernel folder" ;;
+	*) die "$EXIT_LAB" "unknown kernel '$1': use stock, cloud, rt, debug, kcsan, or the path of a kernel folder" ;;
 	esac
 	KERNEL_RELEASE=$(<"$KERNEL_DIR/release")
 }
@@ -26,6 +27,13 @@ kernel_from_folder() {
 	KERNEL_NAME=${KERNEL_DIR##*/}
 	[[ -e $KERNEL_DIR/image && -e $KERNEL_DIR/release ]] ||
 		die "$EXIT_LAB" "$1 is not a kernel folder: see scripts/lib/kernels.sh for its contents"
+}
+
+kernel_from_source() {
+	KERNEL_NAME=$1
+	KERNEL_DIR=$(debug_kernel_folder "$1")
+	[[ -n $KERNEL_DIR ]] || die "$EXIT_LAB" "Debian's kernel source is not installed: run scripts/install-deps"
+	debug_kernel_ensure "$1" "$KERNEL_DIR" || die "$EXIT_LAB" "there is no $1 kernel"
 }
 
 kernel_from_debian() {

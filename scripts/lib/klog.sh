@@ -5,7 +5,7 @@
 # Each is matched at the start of a message, after "[   12.345678] ". Anchoring keeps
 # the CPU notices of a normal boot out ("Spectre V2 : WARNING: ...").
 KLOG_COMPLAINTS=(
-	'((watchdog|rcu|NMI watchdog): )?(WARNING|BUG): '
+	'((watchdog|rcu|NMI watchdog): )?(WARNING|BUG): '       # KASAN, KCSAN, lockdep, too
 	'kernel BUG at '
 	'Oops: '
 	'general protection fault'

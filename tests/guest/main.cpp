@@ -6,6 +6,7 @@
 
 #include <csignal>
 
+#include "support/fail_nth.hpp"
 #include "support/kernel.hpp"
 #include "support/losses.hpp"
 #include "support/matrix.hpp"
@@ -16,6 +17,7 @@ int main(int argc, char** argv) {
     auto& listeners = testing::UnitTest::GetInstance()->listeners();
     // Ends are told to the last listener first: the watch may still fail the test, the matrix
     // counts it, the printer prints it.
+    listeners.Append(new lab::FaultTable);
     listeners.Append(new lab::LossTable);
     listeners.Append(new lab::GuaranteeMatrix);
     listeners.Append(new lab::KernelWatch);

@@ -59,14 +59,9 @@ std::uint64_t Reader::end_of(const Cpu& cpu) {
     return cpu.told == 0 ? cpu.next : std::max(cpu.next, cpu.told_until);
 }
 
-bool Reader::once(std::chrono::nanoseconds timeout) {
+statchan::Result<bool> Reader::try_once(std::chrono::nanoseconds timeout) {
     const auto batch = stream_.next(timeout);
-    if (!batch) {
-        error_ = batch.error();
-        ended_ = batch.error() == statchan::errc::end_of_stream;
-        EXPECT_TRUE(ended_) << batch.error().message();
-        return false;
-    }
+    if (!batch) return tl::make_unexpected(batch.error());
     std::size_t records = 0;
     for (const auto& item : *batch) {
         if (const auto sample = item.sample()) {
@@ -81,6 +76,15 @@ bool Reader::once(std::chrono::nanoseconds timeout) {
     const bool came = !batch->empty();
     stream_.release();
     return came;
+}
+
+bool Reader::once(std::chrono::nanoseconds timeout) {
+    const auto came = try_once(timeout);
+    if (came) return *came;
+    error_ = came.error();
+    ended_ = came.error() == statchan::errc::end_of_stream;
+    EXPECT_TRUE(ended_) << came.error().message();
+    return false;
 }
 
 bool Reader::until(const std::function<bool()>& enough, Clock::duration within) {

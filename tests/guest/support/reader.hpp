@@ -47,6 +47,8 @@ class Reader {
     bool to_the_end(Clock::duration within = patience);
     /// Takes one batch, waiting at most so long; whether there was anything in it.
     bool once(std::chrono::nanoseconds timeout);
+    /// The same where an error is no failure of the test.
+    statchan::Result<bool> try_once(std::chrono::nanoseconds timeout);
 
     /// Numbers must start here on each CPU. Unknown: the first record tells.
     void expect_from(std::uint64_t seq) { from_ = seq; }

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#include "program.hpp"
+
+#include <algorithm>
+
+#include "interface.hpp"
+
+namespace fuzz {
+namespace {
+
+constexpr std::size_t longest = 24;
+
+// Some calls are worth more than others.
+constexpr std::array likely{
+    Op::open_device, Op::open_device, Op::ioctl,   Op::ioctl, Op::ioctl,   Op::ioctl, Op::ioctl,
+    Op::ioctl,       Op::netlink,     Op::netlink, Op::map,   Op::receive, Op::read,  Op::poke,
+};
+
+Value random_value(Chance& chance) {
+    return {.meant = !chance.one_in(8), .number = chance.one_in(3) ? chance.number() : chance.below(8)};
+}
+
+void change_call(Call& call, Chance& chance) {
+    switch (chance.below(5)) {
+        case 0:
+            call.which = static_cast<std::uint32_t>(chance.any());
+            break;
+        case 1:
+            call.on = static_cast<std::uint32_t>(chance.below(8));
+            break;
+        case 2:
+            call.flags = static_cast<std::uint32_t>(chance.any());
+            break;
+        default:
+            chance.of(call.values) = random_value(chance);
+    }
+}
+
+// A channel of samples that records come through: what most of the rest is about.
+Program typical(Chance& chance) {
+    const auto ioctl = [&](std::string_view name) {
+        auto call = random_call(chance);
+        call.op = Op::ioctl;
+        const auto& all = ioctls();
+        call.which = static_cast<std::uint32_t>(
+            std::find_if(all.begin(), all.end(), [&](const auto& each) { return each.name == name; }) -
+            all.begin());
+        for (auto& value : call.values) value.meant = true;
+        call.on = 0;
+        return call;
+    };
+    auto open = ioctl("CHANNEL_OPEN");
+    open.values[3].number = chance.one_in(3) ? chance.below(4) : 1;  // kind
+    auto emit = ioctl("SOURCE_SET");
+    emit.values[4].number = 3 + chance.below(6);
+    Program program{{.op = Op::open_device}, ioctl("SOURCE_ADD"), open, emit};
+    program[1].values[2].number = program[3].values[2].number = 0;  // name
+    program[1].values[3].number = 0;                                // synth
+    return program;
+}
+
+}  // namespace
+
+Call random_call(Chance& chance) {
+    Call call;
+    call.op = chance.one_in(2) ? static_cast<Op>(chance.below(static_cast<std::size_t>(Op::last_op) + 1))
+                               : chance.of(likely);
+    call.which = static_cast<std::uint32_t>(chance.any());
+    call.on = static_cast<std::uint32_t>(chance.below(4));
+    call.flags = chance.one_in(4) ? static_cast<std::uint32_t>(chance.any()) : ~0U;
+    for (auto& value : call.values) value = random_value(chance);
+    return call;
+}
+
+Program random_program(Chance& chance) {
+    Program program;
+    if (!chance.one_in(3)) program = typical(chance);
+    const auto calls = 1 + chance.below(8);
+    for (std::size_t i = 0; i < calls; ++i) program.push_back(random_call(chance));
+    return program;
+}
+
+Program changed(const Program& parent, const Program& other, Chance& chance) {
+    auto program = parent;
+    do {
+        const auto place = static_cast<std::ptrdiff_t>(chance.below(program.size() + 1));
+        switch (chance.below(6)) {
+            case 0:
+                program.insert(program.begin() + place, random_call(chance));
+                break;
+            case 1:
+                if (program.size() > 1)
+                    program.erase(program.begin() + static_cast<std::ptrdiff_t>(chance.below(program.size())));
+                break;
+            case 2:  // what comes after is somebody else's
+                program.resize(static_cast<std::size_t>(place));
+                program.insert(program.end(), other.begin(), other.end());
+                break;
+            case 3:
+                std::swap(chance.of(program), chance.of(program));
+                break;
+            default:
+                if (!program.empty()) change_call(chance.of(program), chance);
+        }
+        if (program.empty()) program.push_back(random_call(chance));
+    } while (!chance.one_in(3));
+    if (program.size() > longest) program.resize(longest);
+    return program;
+}
+
+std::string describe(const Program& program) {
+    static constexpr std::array op_names{
+        "open_device", "open_text", "open_relay", "open_socket", "ioctl",    "netlink",
+        "receive",     "join",      "set_rcvbuf", "read",        "pread",    "write",
+        "poll",        "splice",    "map",        "unmap",       "protect",  "remap",
+        "advise",      "poke",      "peek",       "fork",        "duplicate", "close"};
+    static_assert(op_names.size() == static_cast<std::size_t>(Op::last_op) + 1);
+    std::string text;
+    for (const auto& call : program) {
+        text += op_names.at(static_cast<std::size_t>(call.op));
+        if (call.op == Op::ioctl) text += " " + std::string{ioctls()[call.which % ioctls().size()].name};
+        if (call.op == Op::netlink)
+            text += " " + std::string{commands()[call.which % commands().size()].name};
+        text += " on " + std::to_string(call.on) + " flags " + std::to_string(call.flags) + ":";
+        for (const auto& value : call.values)
+            text += (value.meant ? " " : " =") + std::to_string(value.number);
+        text += "\n";
+    }
+    return text;
+}
+
+}  // namespace fuzz
