@@ -24,8 +24,11 @@
 /**
  * struct statchan_file - an open /dev/statchan
  * @net:	counted
- * @lock:	serialises the open of the channel, @pinned, @chosen and @error
- * @ch:		set once under @lock, closed in release
+ * @lock:	of @pinned, @chosen and @error
+ * @open_lock:	of the open of the channel, from the first check until the program
+ *		has its answer; outside of mmap_lock
+ * @opened:	the channel meanwhile; @open_lock
+ * @ch:		set once under @open_lock, closed in release
  * @pinned:	what the last STATCHAN_IOC_SNAPSHOT_MAP gave; or what is being read
  *		in pieces by pread()
  * @chosen:	@pinned is from STATCHAN_IOC_SNAPSHOT_MAP: pread() takes no other
@@ -34,6 +37,8 @@
 struct statchan_file {
 	struct net *net;
 	struct mutex lock;	/* see above */
+	struct mutex open_lock;	/* see above */
+	struct statchan_channel *opened;
 	struct statchan_channel *ch;
 	struct statchan_snap *pinned;
 	bool chosen;
@@ -42,7 +47,7 @@ struct statchan_file {
 
 static struct statchan_channel *file_channel(struct statchan_file *f)
 {
-	return smp_load_acquire(&f->ch);	/* pairs with dev_channel_open() */
+	return smp_load_acquire(&f->ch);	/* pairs with dev_channel_opened() */
 }
 
 static int no_channel(const char *what, struct statchan_err *err)
@@ -315,26 +320,35 @@ static int dev_channel_open(struct statchan_file *f, void *arg,
 			    struct statchan_err *err)
 {
 	struct statchan_channel_req *req = arg;
-	struct statchan_channel *ch;
-	int ret = 0;
+	int ret;
 
 	/* a multicast channel belongs to its sockets, not to a file */
 	if (req->transport == STATCHAN_T_NETLINK)
 		return statchan_err(err, -EOPNOTSUPP, "transport netlink: open it through generic netlink, STATCHAN_CMD_CHANNEL_OPEN");
-	mutex_lock(&f->lock);
+	if (mutex_lock_interruptible(&f->open_lock))
+		return -EINTR;
 	if (f->ch) {
 		ret = statchan_err(err, -EBUSY, "this descriptor has a channel already: open /dev/%s again for another",
 				   STATCHAN_DEVICE);
 	} else {
-		ch = statchan_channel_open(f->net, req, task_tgid_nr(current),
-					   err);
-		if (IS_ERR(ch))
-			ret = PTR_ERR(ch);
-		else
-			smp_store_release(&f->ch, ch);	/* file_channel() */
+		f->opened = statchan_channel_open(f->net, req,
+						  task_tgid_nr(current), err);
+		ret = PTR_ERR_OR_ZERO(f->opened);
 	}
-	mutex_unlock(&f->lock);
+	if (ret)
+		mutex_unlock(&f->open_lock);
 	return ret;
+}
+
+/* Nobody else has seen it: a program that does not know it can try again */
+static void dev_channel_opened(struct statchan_file *f, bool told)
+{
+	if (told)
+		smp_store_release(&f->ch, f->opened);	/* file_channel() */
+	else
+		statchan_channel_close(f->opened);
+	f->opened = NULL;
+	mutex_unlock(&f->open_lock);
 }
 
 static int dev_channel_next(struct statchan_file *f, void *arg,
@@ -352,6 +366,11 @@ static int dev_read(struct statchan_file *f, void *arg, struct statchan_err *err
 	if (!ch->transport->read || ch->kind != STATCHAN_CHANNEL_SAMPLES)
 		return not_by(ch, "reading records", err);
 	return ch->transport->read(ch, arg, err);
+}
+
+static void dev_read_done(struct statchan_file *f, bool told)
+{
+	f->ch->transport->settle(f->ch, told);
 }
 
 static int check_run(const struct statchan_channel *ch,
@@ -435,10 +454,19 @@ static int dev_calibrate(struct statchan_file *f, void *arg,
 
 /* ---- dispatch ---- */
 
-/* By number: a structure that grows changes its ioctl's size, not its meaning */
+/*
+ * By number: a structure that grows changes its ioctl's size, not its meaning.
+ * @op:		what it does
+ * @size:	of its structure
+ * @settle:	optional. After @op has succeeded: whether its answer reached the
+ *		program; what must not happen unknown to it is undone if not
+ * @silent:	it has no answer
+ */
 static const struct {
 	int (*op)(struct statchan_file *f, void *arg, struct statchan_err *err);
 	u32 size;
+	void (*settle)(struct statchan_file *f, bool told);
+	bool silent;
 } dev_ops[] = {
 	[_IOC_NR(STATCHAN_IOC_VERSION)] = {
 		dev_version, sizeof(struct statchan_version)
@@ -453,10 +481,12 @@ static const struct {
 		dev_source_add, sizeof(struct statchan_source_req)
 	},
 	[_IOC_NR(STATCHAN_IOC_SOURCE_DEL)] = {
-		dev_source_del, sizeof(struct statchan_source_req)
+		dev_source_del, sizeof(struct statchan_source_req),
+		.silent = true
 	},
 	[_IOC_NR(STATCHAN_IOC_SOURCE_SET)] = {
-		dev_source_set, sizeof(struct statchan_source_req)
+		dev_source_set, sizeof(struct statchan_source_req),
+		.silent = true
 	},
 	[_IOC_NR(STATCHAN_IOC_SOURCE_INFO)] = {
 		dev_source_info, sizeof(struct statchan_source_info)
@@ -474,13 +504,15 @@ static const struct {
 		dev_snapshot_map, sizeof(struct statchan_snapshot_req)
 	},
 	[_IOC_NR(STATCHAN_IOC_CHANNEL_OPEN)] = {
-		dev_channel_open, sizeof(struct statchan_channel_req)
+		dev_channel_open, sizeof(struct statchan_channel_req),
+		.settle = dev_channel_opened
 	},
 	[_IOC_NR(STATCHAN_IOC_CHANNEL_NEXT)] = {
 		dev_channel_next, sizeof(struct statchan_channel_info)
 	},
 	[_IOC_NR(STATCHAN_IOC_READ)] = {
-		dev_read, sizeof(struct statchan_read)
+		dev_read, sizeof(struct statchan_read),
+		.settle = dev_read_done
 	},
 	[_IOC_NR(STATCHAN_IOC_LEDGER)] = {
 		dev_ledger, sizeof(struct statchan_ledger_req)
@@ -489,10 +521,12 @@ static const struct {
 		dev_relay_state, sizeof(struct statchan_relay_state)
 	},
 	[_IOC_NR(STATCHAN_IOC_CHANNEL_STOP)] = {
-		dev_channel_stop, sizeof(struct statchan_channel_run)
+		dev_channel_stop, sizeof(struct statchan_channel_run),
+		.silent = true
 	},
 	[_IOC_NR(STATCHAN_IOC_CHANNEL_START)] = {
-		dev_channel_start, sizeof(struct statchan_channel_run)
+		dev_channel_start, sizeof(struct statchan_channel_run),
+		.silent = true
 	},
 	[_IOC_NR(STATCHAN_IOC_CALIBRATE)] = {
 		dev_calibrate, sizeof(struct statchan_calibrate)
@@ -505,6 +539,7 @@ static int dev_call(struct statchan_file *f, u32 nr, void __user *user,
 		    void *arg, struct statchan_err *err)
 {
 	u32 size = dev_ops[nr].size, usize;
+	bool told;
 	int ret;
 
 	if (get_user(usize, (u32 __user *)user))
@@ -523,12 +558,13 @@ static int dev_call(struct statchan_file *f, u32 nr, void __user *user,
 		return ret;
 	ret = dev_ops[nr].op(f, arg, err);
 	/* EMSGSIZE tells the size that is needed */
-	if (ret && ret != -EMSGSIZE)
+	if ((ret && ret != -EMSGSIZE) || dev_ops[nr].silent)
 		return ret;
 	*(u32 *)arg = usize;
-	if (copy_to_user(user, arg, size))
-		return -EFAULT;
-	return ret;
+	told = !copy_to_user(user, arg, size);
+	if (!ret && dev_ops[nr].settle)
+		dev_ops[nr].settle(f, told);
+	return told ? ret : -EFAULT;
 }
 
 static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long user)
@@ -695,6 +731,7 @@ static int dev_open(struct inode *inode, struct file *file)
 	if (!f)
 		return -ENOMEM;
 	mutex_init(&f->lock);
+	mutex_init(&f->open_lock);
 	f->net = get_net(current->nsproxy->net_ns);
 	file->private_data = f;
 	/* a snapshot is read by pread(); nothing has a position to seek to */

@@ -300,7 +300,8 @@ struct statchan_channel {
  *
  * For channels opened through the character device, process context:
  * @readable:	is there anything announced and not consumed?
- * @read:	copy whole records out, for STATCHAN_IOC_READ
+ * @read:	copy whole records out, for STATCHAN_IOC_READ. If it succeeds,
+ * @settle:	follows: whether the program was told; else the records come again
  * @read_iter:	same for read(2): bytes, 0 after the end, or errno. @wait: until
  *		there is something, else -EAGAIN
  * @reads_snapshots: channels of snapshots are read by pread(2)
@@ -328,6 +329,7 @@ struct statchan_transport {
 	bool (*readable)(struct statchan_channel *ch);
 	int (*read)(struct statchan_channel *ch, struct statchan_read *req,
 		    struct statchan_err *err);
+	void (*settle)(struct statchan_channel *ch, bool told);
 	ssize_t (*read_iter)(struct statchan_channel *ch, struct iov_iter *to,
 			     bool wait, struct statchan_err *err);
 	bool reads_snapshots;

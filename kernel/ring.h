@@ -25,6 +25,8 @@
  *		in mode overwrite @tail
  * @size:	bytes of data, a power of two
  * @consumed:	sample records that ring_read.c copied; reader's mutex
+ * @taken:	bytes after the consumer's position that ring_read.c has copied, and
+ * @taken_records: samples among them, until the program knows; reader's mutex
  * @pages:	n_pages of them, the data pages twice
  */
 struct statchan_ring {
@@ -39,6 +41,8 @@ struct statchan_ring {
 	const u64 *floor;
 	struct statchan_ring_consumer *consumer;
 	u64 consumed;
+	u64 taken;
+	u64 taken_records;
 	u32 n_pages;
 	struct page **pages;
 };

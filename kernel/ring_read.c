@@ -89,13 +89,25 @@ static int ring_copy(struct statchan_ring *ring, struct iov_iter *to,
 	/* a part that came before a fault is not counted: it comes again */
 	if (copy_to_iter(ring->data + (pos & (ring->size - 1)), len, to) != len)
 		return -EFAULT;
-	/* anybody may ask for the ledger meanwhile */
-	WRITE_ONCE(ring->consumed, ring->consumed + records);
+	ring->taken = len;
+	ring->taken_records = records;
 	got->records += records;
 	got->len += len;
-	/* the copy is done before the producer may overwrite */
-	smp_store_release(&ring->consumer->pos, pos + len);
 	return 0;
+}
+
+/* What was copied is the program's, or comes again */
+static void ring_settle(struct statchan_ring *ring, bool told)
+{
+	if (told) {
+		/* anybody may ask for the ledger meanwhile */
+		WRITE_ONCE(ring->consumed, ring->consumed + ring->taken_records);
+		/* the copy is done before the producer may overwrite */
+		smp_store_release(&ring->consumer->pos,
+				  ring->consumer->pos + ring->taken);
+	}
+	ring->taken = 0;
+	ring->taken_records = 0;
 }
 
 static bool rings_drained(struct statchan_channel *ch)
@@ -106,7 +118,8 @@ static bool rings_drained(struct statchan_channel *ch)
 		struct statchan_ring *ring = per_cpu_ptr(ch->cpu, cpu)->priv;
 
 		/* pairs with statchan_ring_commit() */
-		if (ring->consumer->pos != smp_load_acquire(&ring->producer->head))
+		if (ring->consumer->pos + ring->taken !=
+		    smp_load_acquire(&ring->producer->head))
 			return false;
 	}
 	return true;
@@ -121,8 +134,9 @@ static bool rings_drained(struct statchan_channel *ch)
  *
  * Does not wait for records. Process context, may sleep and fault.
  *
- * Return: 0, also if there was nothing; -EMSGSIZE if not even the next record
- * fits, -EFAULT if nothing was copied before the fault, -EINTR.
+ * Return: 0, also if there was nothing: then statchan_ring_reader_settle() must
+ * follow, by the same task; -EMSGSIZE if not even the next record fits, -EFAULT if
+ * nothing was copied before the fault, -EINTR.
  */
 int statchan_ring_reader_copy(struct statchan_channel *ch, struct iov_iter *to,
 			      struct statchan_ring_read *got,
@@ -146,14 +160,30 @@ int statchan_ring_reader_copy(struct statchan_channel *ch, struct iov_iter *to,
 	}
 	reader->next_cpu = (reader->next_cpu + 1) % nr_cpu_ids;
 	got->ended = eos && rings_drained(ch);
-	mutex_unlock(&reader->lock);
-	/* what was copied before a fault stays delivered: say so */
+	/* what was copied before a fault is delivered: say so */
 	if (ret == -EFAULT && got->len)
 		ret = 0;
+	if (ret)
+		mutex_unlock(&reader->lock);
 	if (ret == -EMSGSIZE)
 		statchan_err(err, ret, "the next record needs %llu bytes, there is room for %llu",
 			     got->len, room);
 	return ret;
+}
+
+/**
+ * statchan_ring_reader_settle() - end what statchan_ring_reader_copy() began
+ * @ch:		the same
+ * @told:	the program knows what was copied; else all of it comes again
+ */
+void statchan_ring_reader_settle(struct statchan_channel *ch, bool told)
+{
+	struct ring_reader *reader = ch->priv;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		ring_settle(per_cpu_ptr(ch->cpu, cpu)->priv, told);
+	mutex_unlock(&reader->lock);
 }
 
 u64 statchan_ring_reader_consumed(struct statchan_channel_cpu *cc)

@@ -27,6 +27,7 @@ void statchan_ring_reader_close(struct statchan_channel *ch);
 int statchan_ring_reader_copy(struct statchan_channel *ch, struct iov_iter *to,
 			      struct statchan_ring_read *got,
 			      struct statchan_err *err);
+void statchan_ring_reader_settle(struct statchan_channel *ch, bool told);
 u64 statchan_ring_reader_consumed(struct statchan_channel_cpu *cc);
 
 #endif /* _STATCHAN_RING_READ_H */

@@ -43,4 +43,5 @@ const struct statchan_transport statchan_transport_ioctl = {
 	.consumed = statchan_ring_reader_consumed,
 	.readable = statchan_ring_readable,
 	.read = ioctl_read,
+	.settle = statchan_ring_reader_settle,
 };

@@ -43,6 +43,7 @@ static ssize_t read_read(struct statchan_channel *ch, struct iov_iter *to,
 			ret = statchan_ring_reader_copy(ch, to, &got, err);
 		if (ret)
 			return ret;
+		statchan_ring_reader_settle(ch, true);
 		if (got.len || got.ended)
 			return got.len;
 		if (!wait)

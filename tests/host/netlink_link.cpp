@@ -79,6 +79,23 @@ TEST_F(LinkTest, SilenceOverrunAndTruncationAreErrors) {
     EXPECT_FAILS(control.version(), errc::bad_data);
 }
 
+// What such an exchange left in its socket would be taken for the next one's.
+TEST_F(LinkTest, AfterAnUnfinishedExchangeThereIsAnotherSocket) {
+    auto link = open();
+    NetlinkControl control{link};
+    const auto* first = &link.socket();
+    kernel.mishap(Received::overrun);
+    EXPECT_FALSE(control.version());
+    EXPECT_EQ(&link.socket(), first);
+    kernel.verdict(ENOENT, "no");
+    EXPECT_FAILS(control.source("x"), errc::no_such_source);
+    EXPECT_NE(&link.socket(), first);
+    const auto* second = &link.socket();
+    kernel.verdict(ENOENT, "a failure that was told to its end");
+    EXPECT_FAILS(control.source("x"), errc::no_such_source);
+    EXPECT_EQ(&link.socket(), second);
+}
+
 TEST_F(LinkTest, InterruptedDumpIsReadAgainButNotForEver) {
     auto link = open();
     NetlinkControl control{link};

@@ -243,7 +243,13 @@ TEST_P(RingHost, KernelsReaderGetsEachRecordOrIsToldOfIt) {
     bool ended = false;
     for (int round = 0; !ended && !HasFatalFailure(); ++round) {
         std::size_t len = 0, samples = 0;
-        EXPECT_EQ(kernel_read(kernel, room.data(), room.size(), &len, &ended), 0);
+        // Now and then the answer does not reach the program: then all of it comes again.
+        const bool told = round % 5 != 4;
+        EXPECT_EQ(kernel_read(kernel, room.data(), room.size(), told, &len, &ended), 0);
+        if (!told) {
+            ended = false;
+            continue;
+        }
         // The CPUs take turns: each run of one CPU's records is for its own books.
         for (std::size_t at = 0; at < len;) {
             std::size_t to = at;

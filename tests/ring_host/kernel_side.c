@@ -279,13 +279,15 @@ bool kernel_poll(struct kernel *k, int timeout_ms)
 	return ready;
 }
 
-int kernel_read(struct kernel *k, void *to, size_t size, size_t *len, bool *ended)
+int kernel_read(struct kernel *k, void *to, size_t size, bool told, size_t *len, bool *ended)
 {
 	struct iov_iter iter = { .to = to, .count = size };
 	struct statchan_ring_read got;
 	struct statchan_err err;
 	int ret = statchan_ring_reader_copy(&k->ch, &iter, &got, &err);
 
+	if (!ret)
+		statchan_ring_reader_settle(&k->ch, told);
 	*len = got.len;
 	*ended = got.ended;
 	return ret;

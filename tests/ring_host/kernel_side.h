@@ -53,7 +53,7 @@ void kernel_stop(struct kernel *k);
 /* Consumer */
 void *kernel_memory(struct kernel *k, __u32 cpu);
 bool kernel_poll(struct kernel *k, int timeout_ms);	/* false: it passed */
-int kernel_read(struct kernel *k, void *to, size_t size, size_t *len, bool *ended);
+int kernel_read(struct kernel *k, void *to, size_t size, bool told, size_t *len, bool *ended);
 void kernel_ledger(struct kernel *k, __u32 cpu, struct statchan_ledger *out);
 
 /* What the payload of a record is */

@@ -119,7 +119,9 @@
  * ERRORS
  *
  * A failed ioctl or read leaves a sentence for people behind:
- * STATCHAN_IOC_ERROR; not -EAGAIN.
+ * STATCHAN_IOC_ERROR; not -EAGAIN. An answer that can not be written (-EFAULT):
+ * records of READ come again, the channel of CHANNEL_OPEN is closed again; what
+ * SOURCE_ADD has made stays, and so what RELAY_STATE was given back.
  * Generic netlink carries the same sentence as extended acknowledgment.
  * A dump that fails says so in NLMSG_DONE: its payload begins with the errno,
  * and the acknowledgment's attributes follow.
@@ -586,7 +588,7 @@ struct statchan_transports {
 /* params: "key=value key=value", ended by 0, STATCHAN_PARAMS_MAX at most */
 struct statchan_source_req {
 	__u32 size;
-	__u32 id;			/* out: of the source */
+	__u32 id;			/* out, add only: of the source */
 	char  name[STATCHAN_NAME_MAX];
 	char  kind[STATCHAN_NAME_MAX];	/* add only */
 	__aligned_u64 params;		/* add and set; 0: none */

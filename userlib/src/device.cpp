@@ -46,11 +46,13 @@ Result<Device> Device::open(const std::string& path) {
 
 Result<void> Device::check_abi() {
     statchan_version v{};
-    if (const int err = try_call(STATCHAN_IOC_VERSION, v); err != 0) {
-        return fail(errc::abi_mismatch, {"ask for the version of", path_},
+    const Task task{"ask for the version of", path_};
+    const int err = try_call(STATCHAN_IOC_VERSION, v);
+    if (err == ENOTTY || err == EINVAL)
+        return fail(errc::abi_mismatch, task,
                     fmt::format("this is no statchan device ({})", std::strerror(err)),
                     "look at ClientOptions::device");
-    }
+    if (err != 0) return fail_errno(err, task);
     version_ = {.abi = v.abi, .nr_cpus = v.nr_cpus};
     return check_abi_version(v.abi, {"open", path_});
 }

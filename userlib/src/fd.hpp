@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <span>
 #include <utility>
@@ -44,7 +46,11 @@ class Mapping {
         return *this;
     }
     ~Mapping() {
-        if (at_ != nullptr) ::munmap(at_, len_);
+        // To forget a mapping the kernel may need memory, too; a mapping holds its channel.
+        for (int tries = 100; at_ != nullptr && tries > 0; --tries) {
+            if (::munmap(at_, len_) == 0 || errno != ENOMEM) break;
+            ::sched_yield();
+        }
     }
 
     [[nodiscard]] std::byte* data() const noexcept { return at_; }

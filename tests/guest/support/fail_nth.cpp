@@ -42,11 +42,6 @@ void spare_nothing() {
     write_setting("fail_usercopy/verbose", "0");
 }
 
-bool is_expected(const statchan::Error& error) {
-    return error.is(std::errc::not_enough_memory) || error.is(std::errc::no_buffer_space) ||
-           error.is(std::errc::bad_address);
-}
-
 // The program's own memory comes from the kernel, too.
 Refusal try_it(const std::function<Refusal()>& attempt) {
     try {
@@ -57,6 +52,12 @@ Refusal try_it(const std::function<Refusal()>& attempt) {
 }
 
 }  // namespace
+
+bool is_fault(const statchan::Error& error) {
+    return error.is(std::errc::not_enough_memory) || error.is(std::errc::no_buffer_space) ||
+           error.is(std::errc::bad_address) ||
+           error.is(std::errc::too_many_files_open_in_system);  // a socket without its file
+}
 
 FailNth::FailNth(unsigned nth, int task) {
     static const bool ready = (spare_nothing(), true);
@@ -95,7 +96,7 @@ FaultCounts fail_every_place(const Operation& operation) {
         }
         if (refused) {
             EXPECT_TRUE(fired) << "nothing failed, but: " << refused->message();
-            EXPECT_TRUE(is_expected(*refused)) << refused->code << ' ' << refused->message();
+            EXPECT_TRUE(is_fault(*refused)) << refused->code << ' ' << refused->message();
             ++counts.refused;
         }
         operation.after();
@@ -108,7 +109,6 @@ FaultCounts fail_every_place(const Operation& operation) {
 
 void report_faults(const std::string& operation, const std::string& transport,
                    const FaultCounts& counts) {
-    EXPECT_GT(counts.places, 0U) << operation;
     rows().push_back({operation, transport, counts});
 }
 

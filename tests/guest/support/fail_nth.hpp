@@ -23,6 +23,9 @@ Refusal refusal(const statchan::Result<T>& result) {
     return result ? std::nullopt : Refusal{result.error()};
 }
 
+/// An error that says that something lacked: memory, or a copy to or from user space failed.
+bool is_fault(const statchan::Error& error);
+
 /// Of what a task does in the kernel from now on, the n-th thing that may fail fails. At its end
 /// nothing is armed.
 class FailNth {
@@ -54,7 +57,7 @@ struct Operation {
 };
 
 /// Tries with each place in the attempt failed once. It may succeed all the same; if it does not, the
-/// error must be one of lacking memory or of a failed copy. Stops at the first failure of the test.
+/// error must be a fault. Stops at the first failure of the test.
 FaultCounts fail_every_place(const Operation& operation);
 
 /// A row of the table that the suite ends with.

@@ -70,7 +70,7 @@ Result<Link> Link::open(SocketFactory factory) {
 Result<Link> Link::open(SocketFactory factory, const Family& family, const SocketOptions& options) {
     auto socket = factory(options);
     if (!socket) return pass_on(std::move(socket.error()));
-    return Link{std::move(*socket), family};
+    return Link{factory, options, std::move(*socket), family};
 }
 
 Result<void> Link::resolve() {
@@ -100,7 +100,19 @@ Request Link::dump(std::uint8_t cmd) const {
     return {family_.id, cmd, NLM_F_DUMP, STATCHAN_GENL_VERSION};
 }
 
+// Of an exchange that was not read to its end something may be left: answers, an error, or a dump
+// that the kernel can not end and with which it refuses every other.
+Result<void> Link::renew() {
+    auto fresh = factory_(options_);
+    if (!fresh) return pass_on(std::move(fresh.error()));
+    socket_ = std::move(*fresh);
+    unfinished_ = false;
+    return {};
+}
+
 Result<Exchange> Link::run(Request& request, Task task, Handler& handler) {
+    if (unfinished_)
+        if (auto renewed = renew(); !renewed) return pass_on(std::move(renewed.error()));
     struct All final : Answers {
         All(std::uint32_t seq, Handler& h) : Answers{seq}, handler{h} {}
         void handle(const Message& m) override {
@@ -112,6 +124,7 @@ Result<Exchange> Link::run(Request& request, Task task, Handler& handler) {
         Handler& handler;
     } answers{++seq_, handler};
 
+    unfinished_ = true;
     if (auto sent = socket_->send(request.finish(seq_)); !sent) {
         sent.error().doing = task.text();
         return pass_on(std::move(sent.error()));
@@ -131,6 +144,9 @@ Result<Exchange> Link::run(Request& request, Task task, Handler& handler) {
                 return fail_data(task, "a message was too long");
         }
     }
+    // A dump that failed may go on: for want of memory the kernel ends it with the next answer it
+    // has for this socket.
+    unfinished_ = answers.error != 0 && request.is_dump();
     if (answers.error != 0) return fail_errno(answers.error, task, answers.sentence);
     if (answers.failure) return Fail{std::move(*answers.failure)};
     return Exchange{answers.interrupted};

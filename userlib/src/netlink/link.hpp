@@ -22,7 +22,8 @@ struct Exchange {
     bool interrupted = false;  ///< NLM_F_DUMP_INTR: the list changed meanwhile
 };
 
-/// A socket with which requests are made, one at a time. Knows the family.
+/// A socket with which requests are made, one at a time; after one that failed half way another
+/// socket. Knows the family.
 class Link {
   public:
     /// errc::module_not_loaded if there is no family "statchan".
@@ -75,14 +76,22 @@ class Link {
         virtual Result<void> message(const Message& message) = 0;
         virtual std::span<std::byte> place() noexcept { return {}; }
     };
-    Link(std::unique_ptr<Socket> socket, Family family) noexcept
-        : socket_{std::move(socket)}, family_{std::move(family)} {}
+    Link(SocketFactory factory, const SocketOptions& options, std::unique_ptr<Socket> socket,
+         Family family) noexcept
+        : factory_{factory},
+          options_{options},
+          socket_{std::move(socket)},
+          family_{std::move(family)} {}
+    [[nodiscard]] Result<void> renew();
     [[nodiscard]] Result<Exchange> run(Request& request, Task task, Handler& handler);
     [[nodiscard]] Result<void> resolve();
 
+    SocketFactory factory_;
+    SocketOptions options_;
     std::unique_ptr<Socket> socket_;
     Family family_;
     std::uint32_t seq_ = 0;
+    bool unfinished_ = false;  ///< an exchange began and did not come to its end
 };
 
 }  // namespace statchan::detail

@@ -37,10 +37,13 @@ class Request {
 
     /// The message, with this sequence number. Valid as long as the Request.
     [[nodiscard]] std::span<std::byte> finish(std::uint32_t seq);
+    /// The answers are a list, which has an end.
+    [[nodiscard]] bool is_dump() const noexcept { return is_dump_; }
 
   private:
     void put(std::uint16_t type, const void* data, std::size_t len);
     void append(const void* data, std::size_t len);
+    bool is_dump_;
     std::vector<std::byte> bytes_;
 };
 

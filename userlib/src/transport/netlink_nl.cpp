@@ -62,11 +62,10 @@ class NlSocket final : public Socket {
     bool told_verdict_ = false;     // by it
 };
 
-// libnl's codes are not errno; these have no other way out.
+// libnl's codes are not errno, and say less: of what a system call refused, that one is told. So
+// errno is 0 before libnl is called.
 Fail failed(int code, Task task) {
-    const int err = -code;
-    if (err == NLE_PERM || err == NLE_NOACCESS) return fail_errno(EPERM, task);
-    return fail_errno(EIO, task, nl_geterror(code));
+    return errno != 0 ? fail_errno(errno, task) : fail_errno(EIO, task, nl_geterror(code));
 }
 
 Result<std::unique_ptr<Socket>> NlSocket::open(const SocketOptions& options) {
@@ -75,6 +74,7 @@ Result<std::unique_ptr<Socket>> NlSocket::open(const SocketOptions& options) {
     s->socket_.reset(nl_socket_alloc());
     s->callbacks_.reset(nl_cb_alloc(NL_CB_CUSTOM));
     if (!s->socket_ || !s->callbacks_) return fail_errno(ENOMEM, task);
+    errno = 0;
     if (const int code = genl_connect(s->socket_.get()); code < 0) return failed(code, task);
     // Without a size libnl looks at each datagram twice, first for its length.
     if (const int code = nl_socket_set_msg_buf_size(s->socket_.get(), datagram_bytes); code < 0)
@@ -92,6 +92,7 @@ Result<std::unique_ptr<Socket>> NlSocket::open(const SocketOptions& options) {
 }
 
 Result<void> NlSocket::send(std::span<std::byte> message) {
+    errno = 0;
     if (const int code = nl_sendto(socket_.get(), message.data(), message.size()); code < 0)
         return failed(code, {"send to the netlink socket"});
     return {};
