@@ -187,12 +187,12 @@ int statchan_calibrate_mmap(struct vm_area_struct *vma)
 {
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	if (!(vma->vm_flags & VM_SHARED) || vma->vm_flags & VM_WRITE)
-		return -EINVAL;
+	if (!(vma->vm_flags & VM_SHARED) || vma->vm_flags & (VM_WRITE | VM_EXEC))
+		return -EPERM;
 	if (vma->vm_end - vma->vm_start > CAL_MAP_MAX)
 		return -EINVAL;
 	statchan_vm_flags_mod(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTCOPY |
-			      VM_DONTDUMP, VM_MAYWRITE);
+			      VM_DONTDUMP, VM_MAYWRITE | VM_MAYEXEC);
 	vma->vm_ops = &calibrate_vm_ops;
 	return 0;
 }

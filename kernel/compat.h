@@ -42,4 +42,11 @@ statchan_hrtimer_setup(struct hrtimer *timer,
 #endif
 }
 
+/* splice() by read_iter(): 6.5 took it out of generic_file_splice_read() */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#define statchan_splice_read	copy_splice_read
+#else
+#define statchan_splice_read	generic_file_splice_read
+#endif
+
 #endif /* _STATCHAN_COMPAT_H */

@@ -50,6 +50,12 @@ struct vm_area_struct;
  */
 #define STATCHAN_DUMPS_UNPRIVILEGED	8
 
+/* As many live channels, each with memory for two images, and of the slots at most
+ * all but so many: readers without CAP_NET_ADMIN that have the device open.
+ */
+#define STATCHAN_LIVE_UNPRIVILEGED	8
+#define STATCHAN_SLOTS_PRIVILEGED	16
+
 /**
  * struct statchan_snap - a snapshot, immutable while it has users
  * @src:	holds no reference; the users do
@@ -133,6 +139,7 @@ struct statchan_source {
 
 	struct statchan_snap_pool snap;
 	atomic_t dumps;			/* by readers without capability */
+	atomic_t live;			/* live channels of such */
 	struct proc_dir_entry *proc;	/* from before it is listed until after; */
 	struct proc_dir_entry *proc_legacy; /* both NULL where there is no folder */
 };

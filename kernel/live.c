@@ -20,6 +20,7 @@
  * @control:	first page of the mapped area; written by @work only
  * @len:	bytes of the area
  * @seq:	own copy of control->seq, which a reader can't write, either
+ * @counted:	in src->live
  * @work:	refreshes
  */
 struct live {
@@ -27,6 +28,7 @@ struct live {
 	struct statchan_live *control;
 	u64 len;
 	u64 seq;
+	bool counted;
 	struct delayed_work work;
 };
 
@@ -70,8 +72,24 @@ static void live_refresh(struct work_struct *work)
 	queue_delayed_work(system_wq, &live->work, nsecs_to_jiffies(period_ns));
 }
 
-int statchan_live_open(struct statchan_channel *ch,
-		       struct statchan_channel_req *req, struct statchan_err *err)
+/* Who may only read can not take memory without end */
+static int live_admit(struct statchan_channel *ch, bool *counted,
+		      struct statchan_err *err)
+{
+	struct statchan_source *src = ch->src;
+
+	*counted = !statchan_may_admin(ch->net);
+	if (!*counted ||
+	    atomic_inc_return(&src->live) <= STATCHAN_LIVE_UNPRIVILEGED)
+		return 0;
+	atomic_dec(&src->live);
+	return statchan_err(err, -EBUSY, "source '%s': readers without CAP_NET_ADMIN have %u live channels open: try again when one is closed",
+			    src->name, STATCHAN_LIVE_UNPRIVILEGED);
+}
+
+static int live_open(struct statchan_channel *ch,
+		     struct statchan_channel_req *req, bool counted,
+		     struct statchan_err *err)
 {
 	u64 image_len = statchan_image_len(ch->src->schema->n_counters);
 	struct statchan_live *control;
@@ -89,6 +107,7 @@ int statchan_live_open(struct statchan_channel *ch,
 	control = vmalloc_user(live->len);
 	if (!control)
 		goto free;
+	live->counted = counted;
 	control->magic = STATCHAN_LIVE_MAGIC;
 	control->period_ns = ch->got.period_ns;
 	control->image_len = image_len;
@@ -112,11 +131,28 @@ put:
 			    image_len);
 }
 
+int statchan_live_open(struct statchan_channel *ch,
+		       struct statchan_channel_req *req, struct statchan_err *err)
+{
+	bool counted;
+	int ret;
+
+	ret = live_admit(ch, &counted, err);
+	if (ret)
+		return ret;
+	ret = live_open(ch, req, counted, err);
+	if (ret && counted)
+		atomic_dec(&ch->src->live);
+	return ret;
+}
+
 void statchan_live_close(struct statchan_channel *ch)
 {
 	struct live *live = ch->priv;
 
 	cancel_delayed_work_sync(&live->work);
+	if (live->counted)
+		atomic_dec(&ch->src->live);
 	vfree(live->control);
 	kfree(live);
 }

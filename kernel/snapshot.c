@@ -10,6 +10,7 @@
  * Memory: one image per generation in use, plus one to take the next into. What
  * is unused for once or twice STATCHAN_SNAP_KEEP goes back.
  */
+#include <linux/capability.h>
 #include <linux/err.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
@@ -17,6 +18,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <linux/xxhash.h>
+#include <net/net_namespace.h>
 
 #include "core.h"
 #include "fault.h"
@@ -119,6 +121,13 @@ static struct statchan_snap *snap_alloc(struct statchan_source *src, u32 index)
 	return snap;
 }
 
+/* The last slots are for those who may do more than read. The source is not gone. */
+static bool snap_admit(const struct statchan_source *src, u32 busy)
+{
+	return busy < STATCHAN_SNAP_SLOTS - STATCHAN_SLOTS_PRIVILEGED ||
+	       ns_capable_noaudit(src->net->user_ns, CAP_NET_ADMIN);
+}
+
 /* A slot to write into: an idle one, else a new one, else one that is only
  * mapped: its readers have let go of it by asking for another.
  */
@@ -126,27 +135,30 @@ static struct statchan_snap *snap_slot(struct statchan_source *src,
 				       struct statchan_err *err)
 {
 	struct statchan_snap *snap, *mapped = NULL;
-	u32 i, free = STATCHAN_SNAP_SLOTS;
+	struct statchan_snap *idle = NULL;
+	u32 i, free = STATCHAN_SNAP_SLOTS, busy = 0;
 
 	for (i = 0; i < STATCHAN_SNAP_SLOTS; i++) {
 		snap = src->snap.slot[i];
-		if (!snap) {
+		if (!snap)
 			free = min(free, i);
+		else if (snap->users)
+			busy++;
+		else if (snap == src->snap.latest)
 			continue;
-		}
-		if (snap->users || snap == src->snap.latest)
-			continue;
-		if (!atomic_read(&snap->maps))
-			return snap;
-		mapped = snap;
+		else if (atomic_read(&snap->maps))
+			mapped = snap;
+		else
+			idle = idle ?: snap;
 	}
-	if (mapped)
-		return mapped;
-	if (free == STATCHAN_SNAP_SLOTS) {
+	if ((!idle && !mapped && free == STATCHAN_SNAP_SLOTS) ||
+	    !snap_admit(src, busy)) {
 		statchan_err(err, -EBUSY, "source '%s': %u generations are held by readers: close one",
-			     src->name, STATCHAN_SNAP_SLOTS);
+			     src->name, busy);
 		return ERR_PTR(-EBUSY);
 	}
+	if (idle || mapped)
+		return idle ?: mapped;
 	snap = snap_alloc(src, free);
 	if (snap)
 		return snap;

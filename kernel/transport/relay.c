@@ -7,12 +7,12 @@
  *   on another CPU never sees half a record.
  * - A sub-buffer is left only when the next one is free. relay's own full state
  *   makes read() skip a whole sub-buffer when it races with the switch.
- * - read() is ours: relay_file.c.
+ * - read(), splice() and what mmap() checks are ours: relay_file.c.
  * - What is left of a sub-buffer is a STATCHAN_RECORD_PAD, for mapped readers;
  *   read() and splice() never deliver it.
  * - A begun sub-buffer is completed for a reader that has read all before it and
- *   sleeps on the file, or when the timeout has passed: relay's poll() and splice()
- *   know complete ones only. A reader that is behind costs no padding; the
+ *   sleeps on the file, or when the timeout has passed: relay's poll() and a mapped
+ *   reader know complete ones only. A reader that is behind costs no padding; the
  *   timeout comes again until it has caught up.
  * - In mode overwrite the oldest sub-buffer makes room, and nothing is completed
  *   for readers: they come when the channel is stopped and nothing moves any more.
@@ -293,9 +293,12 @@ static int relay_state(struct statchan_channel *ch,
 	unread = buf->subbufs_produced - buf->subbufs_consumed;
 	if (req->consume <= unread) {
 		/* not by 0: that would undo what read() does meanwhile */
-		if (req->consume)
+		if (req->consume) {
 			relay_subbufs_consumed(rc->chan, req->cpu,
 					       req->consume);
+			/* the next one is read from its beginning */
+			WRITE_ONCE(buf->bytes_consumed, 0);
+		}
 		if (req->flags & STATCHAN_RELAY_FLUSH && buf->offset &&
 		    relay_next_free(buf))
 			relay_next(buf);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The files of relay channels: relay's file operations, except read().
+ * The files of relay channels: relay's file operations, except read(), splice() and
+ * what mmap() checks.
  *
  * relay's own read() looks at the write position while relay_switch_subbuf()
  * moves it, field by field: subbufs_produced, offset, data, padding. Between two
@@ -14,10 +15,19 @@
  * If data is the place of sub-buffer number produced, offset is of that one, too.
  * Otherwise the switch is under way, and nothing is in the new one yet. What is
  * before it is complete, and its padding there.
+ *
+ * relay's own splice() puts its pages into the pipe without counting them: when the
+ * file was closed, the pipe showed whatever the memory was used for by then. Ours
+ * copies, as read() does.
+ *
+ * relay's own mmap() looks at the length only. Its pages are found by the offset
+ * in the mapping, so one that began later showed what the kernel had behind the
+ * buffer, and could be writable, too.
  */
 #include <linux/fs.h>
+#include <linux/mm.h>
 #include <linux/relay.h>
-#include <linux/uaccess.h>
+#include <linux/uio.h>
 
 #include "../core.h"
 #include "relay_file.h"
@@ -49,55 +59,68 @@ static size_t relay_filled(const struct rchan_buf *buf, size_t *produced)
  * What can be read of the sub-buffer that is next, from buf->bytes_consumed on.
  * Return: whether it is complete.
  */
-static bool relay_unread(const struct rchan_buf *buf, size_t *bytes)
+static bool relay_unread(const struct rchan_buf *buf, size_t consumed,
+			 size_t *bytes)
 {
 	const struct rchan *chan = buf->chan;
 	size_t produced, end = relay_filled(buf, &produced);
-	bool complete = produced != buf->subbufs_consumed;
+	bool complete = produced != consumed;
 
 	if (complete)
 		end = chan->subbuf_size -
-		      buf->padding[buf->subbufs_consumed % chan->n_subbufs];
+		      buf->padding[consumed % chan->n_subbufs];
 	*bytes = end > buf->bytes_consumed ? end - buf->bytes_consumed : 0;
 	return complete;
 }
 
-/* As relay's: never waits, leaves the padding out, ends within a record if @count does */
-static ssize_t relay_read(struct file *file, char __user *to, size_t count,
-			  loff_t *ppos)
+/* As relay's: never waits, leaves the padding out, ends within a record if @to does */
+static ssize_t relay_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
+	struct file *file = iocb->ki_filp;
 	struct rchan_buf *buf = file->private_data;
 	const struct rchan *chan = buf->chan;
 	size_t done = 0, bytes;
 	ssize_t ret = 0;
 
 	inode_lock(file_inode(file));	/* one reader at a time */
-	while (done < count) {
-		bool complete = relay_unread(buf, &bytes);
-		size_t n = min(bytes, count - done);
-		const void *from = buf->start + buf->bytes_consumed +
-			buf->subbufs_consumed % chan->n_subbufs *
-			chan->subbuf_size;
+	while (iov_iter_count(to)) {
+		/* once: STATCHAN_IOC_RELAY_STATE may move it meanwhile */
+		size_t consumed = READ_ONCE(buf->subbufs_consumed);
+		bool complete = relay_unread(buf, consumed, &bytes);
+		size_t n = min(bytes, iov_iter_count(to));
+		void *from = buf->start + buf->bytes_consumed +
+			consumed % chan->n_subbufs * chan->subbuf_size;
+		size_t copied = copy_to_iter(from, n, to);
 
-		if (n && copy_to_user(to + done, from, n)) {
-			ret = -EFAULT;
-			break;
-		}
-		done += n;
-		if (!complete || n < bytes) {
-			buf->bytes_consumed += n;
-			if (n == bytes)
+		done += copied;
+		if (!complete || copied < bytes) {
+			buf->bytes_consumed += copied;
+			if (copied < n)
+				ret = -EFAULT;
+			if (copied < n || n == bytes)
 				break;
 			continue;
 		}
 		WRITE_ONCE(buf->bytes_consumed, 0);
 		/* the copy is done before the producer may overwrite */
-		smp_store_release(&buf->subbufs_consumed,
-				  buf->subbufs_consumed + 1);
+		smp_store_release(&buf->subbufs_consumed, consumed + 1);
 	}
 	inode_unlock(file_inode(file));
-	*ppos += done;
+	iocb->ki_pos += done;
 	return done ?: ret;
+}
+
+/* All of it, to be read: only the kernel writes records */
+static int relay_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	if (vma->vm_pgoff)
+		return -EINVAL;
+	/* shared, though of a file that may be open for reading only */
+	if (!(vma->vm_flags & VM_MAYSHARE) || vma->vm_flags & (VM_WRITE | VM_EXEC))
+		return -EPERM;
+	statchan_vm_flags_mod(vma, VM_DONTCOPY | VM_DONTDUMP,
+			      VM_MAYWRITE | VM_MAYEXEC);
+	return relay_file_operations.mmap(file, vma);
 }
 
 /* A copy, made when the addresses are known */
@@ -105,5 +128,8 @@ void __init statchan_relay_init(void)
 {
 	statchan_relay_fops = relay_file_operations;
 	statchan_relay_fops.owner = THIS_MODULE;
-	statchan_relay_fops.read = relay_read;
+	statchan_relay_fops.read = NULL;
+	statchan_relay_fops.read_iter = relay_read_iter;
+	statchan_relay_fops.splice_read = statchan_splice_read;
+	statchan_relay_fops.mmap = relay_mmap;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The boundary itself: a 32-bit program, structures of other sizes, and what must be refused.
+// The boundary itself: structures of other sizes, and what must be refused.
 #include <fcntl.h>
 #include <linux/statchan.h>
 #include <sys/ioctl.h>
@@ -8,7 +8,6 @@
 
 #include <cstring>
 
-#include "support/process.hpp"
 #include "support/synth.hpp"
 #include "support/transport.hpp"
 
@@ -36,13 +35,6 @@ class Abi : public testing::Test {
         return argument;
     }
 };
-
-TEST_F(Abi, ProgramOf32Bits) {
-    Synth synth{"size=77 ports=5 fields=17 queues=2 qfields=3"};
-    const auto outcome = run(beside("statchan_abi32") + " " + synth.name() + " 1000");
-    EXPECT_TRUE(outcome.ok()) << outcome.text();
-    EXPECT_EQ(outcome.out, "ok\n");
-}
 
 // A newer program with a larger structure: fine as long as what we do not know is 0.
 TEST_F(Abi, LargerStructureOfZeroes) {

@@ -6,6 +6,7 @@
 
 #include <csignal>
 
+#include "support/bug_classes.hpp"
 #include "support/fail_nth.hpp"
 #include "support/kernel.hpp"
 #include "support/losses.hpp"
@@ -17,9 +18,12 @@ int main(int argc, char** argv) {
     auto& listeners = testing::UnitTest::GetInstance()->listeners();
     // Ends are told to the last listener first: the watch may still fail the test, the matrix
     // counts it, the printer prints it.
+    auto* const bug_classes = new lab::BugClasses;
     listeners.Append(new lab::FaultTable);
     listeners.Append(new lab::LossTable);
+    listeners.Append(bug_classes);
     listeners.Append(new lab::GuaranteeMatrix);
     listeners.Append(new lab::KernelWatch);
-    return RUN_ALL_TESTS();
+    const int failed = RUN_ALL_TESTS();
+    return failed != 0 || bug_classes->incomplete() ? 1 : 0;
 }

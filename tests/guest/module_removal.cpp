@@ -3,21 +3,16 @@
 // Guarantee 8, seen from the modules: removal of one that is in use is refused at once, and
 // everything goes on; what has no use of it is no hindrance.
 #include <fcntl.h>
-#include <libmnl/libmnl.h>
-#include <linux/genetlink.h>
 #include <linux/statchan.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <functional>
-#include <memory>
-#include <vector>
-
 #include "support/device.hpp"
 #include "support/kernel.hpp"
 #include "support/module.hpp"
+#include "support/raw_netlink.hpp"
 #include "support/reader.hpp"
 #include "support/synth.hpp"
 #include "support/transport.hpp"
@@ -31,35 +26,11 @@ void expect_both_stay() {
     EXPECT_EQ(remove_module("statchan"), EWOULDBLOCK);
 }
 
-void each_attribute(const nlmsghdr* head, std::function<void(const nlattr*)> take) {
-    const auto call = [](const nlattr* attribute, void* take) {
-        (*static_cast<std::function<void(const nlattr*)>*>(take))(attribute);
-        return MNL_CB_OK;
-    };
-    mnl_attr_parse(head, sizeof(genlmsghdr), call, &take);
-}
-
 /// A dump of a snapshot that is read piece by piece.
 class Dump {
   public:
-    Dump(std::uint32_t source, std::uint32_t piece)
-        : socket_{mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC), mnl_socket_close} {
-        EXPECT_EQ(mnl_socket_bind(socket_.get(), 0, MNL_SOCKET_AUTOPID), 0);
-        const timeval limit{.tv_sec = 10, .tv_usec = 0};
-        ::setsockopt(mnl_socket_get_fd(socket_.get()), SOL_SOCKET, SO_RCVTIMEO, &limit,
-                     sizeof limit);
-        ask(GENL_ID_CTRL, NLM_F_REQUEST, CTRL_CMD_GETFAMILY, [](nlmsghdr* head) {
-            mnl_attr_put_strz(head, CTRL_ATTR_FAMILY_NAME, STATCHAN_GENL_NAME);
-        });
-        const auto* answer = receive();
-        EXPECT_TRUE(answer != nullptr);
-        std::uint16_t family = 0;
-        if (answer != nullptr)
-            each_attribute(answer, [&](const nlattr* attribute) {
-                if (mnl_attr_get_type(attribute) == CTRL_ATTR_FAMILY_ID)
-                    family = mnl_attr_get_u16(attribute);
-            });
-        ask(family, NLM_F_REQUEST | NLM_F_DUMP, STATCHAN_CMD_SNAPSHOT_GET, [&](nlmsghdr* head) {
+    Dump(std::uint32_t source, std::uint32_t piece) {
+        socket_.ask(STATCHAN_CMD_SNAPSHOT_GET, NLM_F_DUMP, [&](nlmsghdr* head) {
             mnl_attr_put_u32(head, STATCHAN_A_SOURCE, source);
             mnl_attr_put_u64(head, STATCHAN_A_LENGTH, piece);
         });
@@ -68,10 +39,11 @@ class Dump {
     /// Takes a piece: how many bytes of the snapshot came; 0 at the end, -1 if the dump failed.
     std::int64_t next() {
         if (done_) return 0;
-        const auto* head = receive();
-        if (head == nullptr) return -1;
+        auto left = static_cast<int>(socket_.receive());
+        const auto* head = reinterpret_cast<const nlmsghdr*>(socket_.received().data());
+        if (left < 0) return -1;
         std::int64_t bytes = 0;
-        for (int left = got_; mnl_nlmsg_ok(head, left); head = mnl_nlmsg_next(head, &left)) {
+        for (; mnl_nlmsg_ok(head, left); head = mnl_nlmsg_next(head, &left)) {
             if (head->nlmsg_type == NLMSG_ERROR) return -1;
             if (head->nlmsg_type == NLMSG_DONE) {
                 done_ = true;
@@ -86,26 +58,7 @@ class Dump {
     }
 
   private:
-    template <class Fill>
-    void ask(std::uint16_t type, int flags, std::uint8_t command, const Fill& fill) {
-        auto* head = mnl_nlmsg_put_header(buffer_.data());
-        head->nlmsg_type = type;
-        head->nlmsg_flags = static_cast<std::uint16_t>(flags);
-        auto* generic =
-            static_cast<genlmsghdr*>(mnl_nlmsg_put_extra_header(head, sizeof(genlmsghdr)));
-        generic->cmd = command;
-        generic->version = STATCHAN_GENL_VERSION;
-        fill(head);
-        EXPECT_GT(mnl_socket_sendto(socket_.get(), head, head->nlmsg_len), 0);
-    }
-    const nlmsghdr* receive() {
-        got_ = static_cast<int>(mnl_socket_recvfrom(socket_.get(), buffer_.data(), buffer_.size()));
-        return got_ > 0 ? reinterpret_cast<const nlmsghdr*>(buffer_.data()) : nullptr;
-    }
-
-    std::unique_ptr<mnl_socket, int (*)(mnl_socket*)> socket_;
-    std::vector<char> buffer_ = std::vector<char>(1U << 17);
-    int got_ = 0;
+    RawNetlink socket_;
     bool done_ = false;
 };
 

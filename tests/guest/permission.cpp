@@ -6,12 +6,12 @@
 #include <linux/statchan.h>
 #include <sched.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstring>
 #include <fstream>
 
+#include "support/device_mode.hpp"
 #include "support/process.hpp"
 #include "support/synth.hpp"
 #include "support/transport.hpp"
@@ -47,11 +47,9 @@ class Permission : public OverTransport {
         EXPECT_NE(answer.find("CAP_NET_ADMIN"), std::string::npos) << answer;
     }
 
-    // The device's mode is the administrator's choice; here it is opened to all, so that what
-    // remains is what the module itself refuses.
-    struct DeviceForAll {
-        DeviceForAll() { ::chmod("/dev/statchan", 0666); }
-        ~DeviceForAll() { ::chmod("/dev/statchan", 0600); }
+    // Opened to all, so that what remains is what the module itself refuses.
+    struct DeviceForAll : DeviceMode {
+        DeviceForAll() : DeviceMode{0666} {}
     };
 };
 OVER_ALL_TRANSPORTS(Permission);

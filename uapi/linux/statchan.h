@@ -131,7 +131,9 @@
  * Opening the device needs the rights of its file mode; netlink and the text of
  * procfs are for all, a few at a time. Samples, source_add,
  * _del and _set need CAP_NET_ADMIN in the user namespace that owns the network
- * namespace, on every transport. Calibrating needs CAP_SYS_ADMIN.
+ * namespace, on every transport. Calibrating needs CAP_SYS_ADMIN. Rights are those
+ * of who asks, when it asks: what is open stays open. Who has not CAP_NET_ADMIN may
+ * find that others like it hold all that is for them: -EBUSY.
  */
 #ifndef _UAPI_LINUX_STATCHAN_H
 #define _UAPI_LINUX_STATCHAN_H

@@ -11,19 +11,21 @@ namespace {
 
 constexpr const char* no_transport = "any";
 
-// "RecordsCountUp/netlink_nl": the parameter is the column.
-std::string column_of(const testing::TestInfo& test) {
-    const std::string name = test.name();
-    const auto slash = name.rfind('/');
-    if (test.value_param() == nullptr || slash == std::string::npos) return no_transport;
-    return name.substr(slash + 1);
-}
-
 std::vector<std::string> columns() {
     auto names = all_transports();
     for (auto& name : names) std::replace(name.begin(), name.end(), '-', '_');
     names.emplace_back(no_transport);
     return names;
+}
+
+// "RecordsCountUp/netlink_nl": the parameter is the column, if it is a transport.
+std::string column_of(const testing::TestInfo& test) {
+    const std::string name = test.name();
+    const auto slash = name.rfind('/');
+    if (test.value_param() == nullptr || slash == std::string::npos) return no_transport;
+    const auto names = columns();
+    const auto found = std::find(names.begin(), names.end(), name.substr(slash + 1));
+    return found == names.end() ? no_transport : *found;
 }
 
 }  // namespace

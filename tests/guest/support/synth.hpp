@@ -27,6 +27,8 @@ class Synth {
     void set(std::string_view params);
     /// Removes the source now.
     void remove();
+    /// Somebody else has removed it.
+    void forget() noexcept { removed_ = true; }
 
   private:
     mutable statchan::Client client_;

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+//
+// Dumps that overlap, are left half way, go into buffers that are too small or never fit, or
+// outlive the family: each ends, with all of it or with an error, and the next one works.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <list>
+#include <thread>
+
+#include "support/module.hpp"
+#include "support/raw_netlink.hpp"
+#include "support/synth.hpp"
+#include "support/transport.hpp"
+
+using namespace lab;
+
+namespace {
+
+constexpr std::size_t counters = 1U << 15;
+constexpr std::size_t image_bytes = sizeof(statchan_snapshot) + 8 * counters;
+
+RawNetlink::Fill snapshot_of(std::uint32_t source, std::uint64_t length = 0) {
+    return [=](nlmsghdr* head) {
+        mnl_attr_put_u32(head, STATCHAN_A_SOURCE, source);
+        if (length != 0) mnl_attr_put_u64(head, STATCHAN_A_LENGTH, length);
+    };
+}
+
+}  // namespace
+
+class HostileDumps : public testing::Test {
+  protected:
+    Synth synth{synth_counters(counters)};
+    const std::uint32_t id = synth.info().id;
+
+    void expect_whole(RawNetlink& socket) const {
+        ASSERT_EQ(socket.ask(STATCHAN_CMD_SNAPSHOT_GET, NLM_F_DUMP, snapshot_of(id)), 0);
+        const auto answer = socket.finish();
+        EXPECT_EQ(answer.error, 0);
+        EXPECT_EQ(answer.data.size(), image_bytes);
+    }
+};
+
+// The attributes of one must not become those of another: each asks for pieces of its own size.
+TEST_F(HostileDumps, OfManySocketsAtOnce) {
+    std::vector<std::thread> readers;
+    std::atomic<int> whole{0};
+    for (unsigned reader = 0; reader < 6; ++reader)
+        readers.emplace_back([&, reader] {
+            RawNetlink socket;
+            for (unsigned i = 0; i < 5; ++i) {
+                const std::uint64_t piece = 2048U << (reader + i) % 5;
+                socket.ask(STATCHAN_CMD_SNAPSHOT_GET, NLM_F_DUMP, snapshot_of(id, piece));
+                std::size_t data = 0;
+                for (bool done = false; !done;) {
+                    const auto got = socket.receive();
+                    ASSERT_GT(got, 0);
+                    EXPECT_LE(got, static_cast<std::int64_t>(piece)) << "another's size";
+                    const auto* head = reinterpret_cast<const nlmsghdr*>(socket.received().data());
+                    int left = static_cast<int>(got);
+                    for (; mnl_nlmsg_ok(head, left); head = mnl_nlmsg_next(head, &left)) {
+                        done |= head->nlmsg_type == NLMSG_DONE;
+                        if (head->nlmsg_type == NLMSG_DONE) continue;
+                        each_attribute(head, [&](const nlattr* attribute) {
+                            if (mnl_attr_get_type(attribute) == STATCHAN_A_DATA)
+                                data += mnl_attr_get_payload_len(attribute);
+                        });
+                    }
+                }
+                if (data == image_bytes) ++whole;
+            }
+        });
+    for (auto& reader : readers) reader.join();
+    EXPECT_EQ(whole, 30);
+}
+
+// Netlink has room for one dump of a socket: the second is refused, and the first goes on.
+TEST_F(HostileDumps, TwoOfOneSocket) {
+    RawNetlink socket;
+    ASSERT_EQ(socket.ask(STATCHAN_CMD_SNAPSHOT_GET, NLM_F_DUMP, snapshot_of(id, 4096)), 0);
+    ASSERT_EQ(socket.ask(STATCHAN_CMD_SNAPSHOT_GET, NLM_F_DUMP, snapshot_of(id, 32768)), 0);
+    ASSERT_EQ(socket.ask(STATCHAN_CMD_LEDGER_GET, NLM_F_DUMP), 0);
+    std::size_t data = 0;
+    int refused = 0;
+    for (bool done = false; !done;) {
+        const auto answer = socket.finish();
+        data += answer.data.size();
+        refused += answer.error == EBUSY;
+        ASSERT_TRUE(answer.error == 0 || answer.error == EBUSY) << answer.error;
+        done = answer.error == 0;
+    }
+    EXPECT_EQ(data, image_bytes);
+    EXPECT_EQ(refused, 2);
+    expect_whole(socket);
+}
+
+TEST_F(HostileDumps, ThreadsOfOneSocket) {
+    RawNetlink socket;
+    {
+        std::vector<std::jthread> askers;
+        for (int asker = 0; asker < 3; ++asker)
+            askers.emplace_back([&] {
+                for (int i = 0; i < 50; ++i)
+                    socket.ask(STATCHAN_CMD_SNAPSHOT_GET, NLM_F_DUMP, snapshot_of(id, 8192));
+            });
+        for (int i = 0; i < 200; ++i) (void)socket.receive(65536, MSG_DONTWAIT);
+    }
+    while (socket.receive(65536, MSG_DONTWAIT) >= 0) {
+    }
+    RawNetlink another;
+    expect_whole(another);
+}
+
+// Left half way, by readers that go: what a dump holds goes, once.
+TEST_F(HostileDumps, LeftHalfWay) {
+    for (int i = 0; i < 30; ++i) {
+        RawNetlink socket;
+        for (const auto command : {STATCHAN_CMD_SNAPSHOT_GET, STATCHAN_CMD_SCHEMA_GET}) {
+            socket.ask(static_cast<std::uint8_t>(command), NLM_F_DUMP, snapshot_of(id, 2048));
+            for (int k = 0; k < i % 3; ++k) EXPECT_GT(socket.receive(), 0);
+        }
+    }
+    RawNetlink socket;
+    for (const std::uint32_t source : {4'000'000U, 4'000'001U, id}) {
+        socket.ask(STATCHAN_CMD_SNAPSHOT_GET, NLM_F_DUMP, snapshot_of(source));
+        EXPECT_EQ(socket.finish().error, source == id ? 0 : ENOENT) << "and its done does no harm";
+    }
+    expect_whole(socket);
+}
+
+class HostileTinyReceive : public HostileDumps {};
+
+// What does not fit is cut off, and said to be; the dump comes to its end.
+TEST_F(HostileTinyReceive, IntoBuffersThatAreTooSmall) {
+    RawNetlink socket;
+    for (const std::size_t room : {std::size_t{1}, std::size_t{16}, std::size_t{20},
+                                   std::size_t{100}, std::size_t{4096}, std::size_t{16384}}) {
+        SCOPED_TRACE(room);
+        for (const auto command : {STATCHAN_CMD_SNAPSHOT_GET, STATCHAN_CMD_SOURCE_GET,
+                                   STATCHAN_CMD_TRANSPORT_GET, STATCHAN_CMD_SCHEMA_GET}) {
+            const bool of_source =
+                command == STATCHAN_CMD_SNAPSHOT_GET || command == STATCHAN_CMD_SCHEMA_GET;
+            ASSERT_EQ(socket.ask(
+                          static_cast<std::uint8_t>(command), NLM_F_DUMP,
+                          of_source ? snapshot_of(id) : [](nlmsghdr*) {}),
+                      0);
+            int datagrams = 0;
+            while (socket.receive(room, MSG_DONTWAIT) >= 0) ASSERT_LT(++datagrams, 10'000);
+            EXPECT_GT(datagrams, 0);
+        }
+    }
+    expect_whole(socket);
+}
+
+// A receive buffer as small as the kernel has it.
+TEST_F(HostileTinyReceive, WithTheSmallestSocketBuffer) {
+    RawNetlink socket;
+    const int least = 1;
+    ASSERT_EQ(::setsockopt(socket.fd(), SOL_SOCKET, SO_RCVBUF, &least, sizeof least), 0);
+    for (int i = 0; i < 3; ++i) {
+        if (socket.ask(STATCHAN_CMD_SNAPSHOT_GET, NLM_F_DUMP, snapshot_of(id)) != 0) continue;
+        const auto answer = socket.finish();
+        EXPECT_TRUE((answer.error == 0 && answer.data.size() == image_bytes) ||
+                    answer.error == ENOBUFS)
+            << answer.error << " after " << answer.data.size();
+    }
+}
+
+// Pieces of a size into which not even the first fits: an error, and not for ever nothing.
+TEST_F(HostileTinyReceive, PiecesThatNeverFit) {
+    RawNetlink socket;
+    for (const std::uint64_t piece : {1ULL, 8ULL, 64ULL, 80ULL}) {
+        socket.ask(STATCHAN_CMD_SNAPSHOT_GET, NLM_F_DUMP, snapshot_of(id, piece));
+        EXPECT_EQ(socket.finish().error, EMSGSIZE) << piece;
+    }
+    for (const std::uint64_t piece : {160ULL, 1ULL << 20, 1ULL << 40, ~0ULL}) {
+        socket.ask(STATCHAN_CMD_SNAPSHOT_GET, NLM_F_DUMP, snapshot_of(id, piece));
+        const auto answer = socket.finish();
+        EXPECT_EQ(answer.error, 0) << piece;
+        EXPECT_EQ(answer.data.size(), image_bytes);
+    }
+}
+
+// The family goes while sockets know it, have joined it and are in the middle of reading; and comes
+// again, under any number.
+TEST(HostileFamily, GoesUnderOpenSockets) {
+    std::list<RawNetlink> sockets;
+    {
+        Synth synth{synth_counters(counters)};
+        for (int i = 0; i < 4; ++i) {
+            auto& socket = sockets.emplace_back();
+            const auto group = socket.group("events");
+            EXPECT_EQ(::setsockopt(socket.fd(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group,
+                                   sizeof group),
+                      0);
+        }
+        auto& reading = sockets.emplace_back();
+        reading.ask(STATCHAN_CMD_SNAPSHOT_GET, NLM_F_DUMP, snapshot_of(synth.info().id, 2048));
+        EXPECT_GT(reading.receive(), 0);
+    }
+    EXPECT_EQ(remove_module("statchan_synth"), 0);
+    EXPECT_EQ(remove_module("statchan_netdev"), 0);
+    EXPECT_EQ(remove_module("statchan"), EWOULDBLOCK) << "a dump is under way";
+    EXPECT_EQ(sockets.back().finish().error, 0) << "and comes to its end";
+    ASSERT_EQ(remove_module("statchan"), 0);
+    for (auto& socket : sockets) {
+        while (socket.receive(65536, MSG_DONTWAIT) >= 0) {
+        }
+        socket.ask(STATCHAN_CMD_VERSION_GET, 0);
+        EXPECT_EQ(socket.finish().error, ENOENT) << "of a family that is gone";
+    }
+    for (const auto* name : {"statchan", "statchan_synth", "statchan_netdev"})
+        EXPECT_EQ(load_module(name), 0) << name;
+    RawNetlink fresh;
+    ASSERT_NE(fresh.family(), 0);
+    fresh.ask(STATCHAN_CMD_TRANSPORT_GET, NLM_F_DUMP);
+    EXPECT_GT(fresh.finish().messages, 3U);
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+//
+// A multicast group is a way around the device's mode: who may join, and whom it reaches.
+#include <linux/netlink.h>
+#include <sched.h>
+#include <sys/socket.h>
+
+#include "support/process.hpp"
+#include "support/raw_netlink.hpp"
+#include "support/reader.hpp"
+#include "support/synth.hpp"
+#include "support/transport.hpp"
+
+using namespace lab;
+
+namespace {
+
+int join(const RawNetlink& socket, std::uint32_t group) {
+    return ::setsockopt(socket.fd(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) == 0
+               ? 0
+               : errno;
+}
+
+int join_by_bind(std::uint32_t group) {
+    const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
+    sockaddr_nl address{};
+    address.nl_family = AF_NETLINK;
+    address.nl_groups = group <= 32 ? 1U << (group - 1) : 0;
+    const int err =
+        ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
+    ::close(fd);
+    return err;
+}
+
+/// "" if each group of samples refuses and events does not; else what is wrong.
+std::string samples_are_refused() {
+    const RawNetlink socket;
+    if (socket.family() == 0) return "no family";
+    for (unsigned i = 0; i < STATCHAN_GENL_N_SAMPLES; ++i) {
+        const auto name = STATCHAN_GENL_SAMPLES + std::to_string(i);
+        const auto group = socket.group(name);
+        if (group == 0) return "no group " + name;
+        if (const int err = join(socket, group); err != EPERM)
+            return name + ": errno " + std::to_string(err);
+        if (group <= 32 && join_by_bind(group) != EPERM) return name + " by bind";
+    }
+    return join(socket, socket.group(STATCHAN_GENL_EVENTS)) == 0 ? "" : "events refused";
+}
+
+}  // namespace
+
+class HostileJoin : public OverTransport {
+  protected:
+    Synth synth{"size=64"};
+};
+OVER_TRANSPORTS_WITH(HostileJoin, statchan::Capability::multicast);
+
+TEST_P(HostileJoin, NeedsTheCapability) {
+    auto stream = client.subscribe(synth.name());
+    ASSERT_OK(stream);
+    EXPECT_EQ(as_nobody(samples_are_refused), "");
+    EXPECT_EQ(as_nobody([]() -> std::string {
+                  return ::unshare(CLONE_NEWUSER) == 0 ? samples_are_refused() : "no namespace";
+              }),
+              "")
+        << "root of a user namespace, in our network";
+}
+
+// Root of a namespace of his own joins there, all numbers and all namespaces he asks for; and hears
+// nothing of ours.
+TEST_P(HostileJoin, OfAnotherNamespaceHearsNothing) {
+    auto stream = client.subscribe(synth.name(), {.timeout = 1ms});
+    ASSERT_OK(stream);
+    Reader reader{*stream};
+    int go[2];
+    int ready[2];
+    ASSERT_EQ(::pipe(go), 0);
+    ASSERT_EQ(::pipe(ready), 0);
+    std::string answer;
+    std::thread listener{[&] {
+        answer = as_nobody([&]() -> std::string {
+            if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return "no namespace";
+            RawNetlink socket;
+            const int yes = 1;
+            ::setsockopt(socket.fd(), SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &yes, sizeof yes);
+            for (unsigned i = 0; i < STATCHAN_GENL_N_SAMPLES; ++i)
+                if (const int err =
+                        join(socket, socket.group(STATCHAN_GENL_SAMPLES + std::to_string(i)));
+                    err != 0)
+                    return "can not join its own: " + std::to_string(err);
+            char byte = 0;
+            if (::write(ready[1], &byte, 1) != 1 || ::read(go[0], &byte, 1) != 1) return "pipe";
+            return socket.receive(65536, MSG_DONTWAIT) == -EAGAIN ? "silence" : "hears";
+        });
+        ::close(ready[1]);
+    }};
+    char byte = 0;
+    EXPECT_EQ(::read(ready[0], &byte, 1), 1);
+    synth.emit(50);
+    EXPECT_TRUE(reader.records(50)) << "sent, and by now to all it reaches";
+    EXPECT_EQ(::write(go[1], &byte, 1), 1);
+    listener.join();
+    EXPECT_EQ(answer, "silence");
+    for (const int fd : {go[0], go[1], ready[0]}) ::close(fd);
+}

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: MIT
+//
+// Rights are looked at when something is asked for, those of who asks. What is open stays open: it
+// is the descriptor that counts, as everywhere. And what only readers may do has an end.
+#include <fcntl.h>
+#include <linux/statchan.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <deque>
+#include <list>
+
+#include "support/device.hpp"
+#include "support/device_mode.hpp"
+#include "support/process.hpp"
+#include "support/raw_netlink.hpp"
+#include "support/reader.hpp"
+#include "support/synth.hpp"
+#include "support/transport.hpp"
+
+using namespace lab;
+
+namespace {
+
+constexpr uid_t nobody = 65534;
+
+bool drop_rights() {
+    return ::setresgid(nobody, nobody, nobody) == 0 && ::setresuid(nobody, nobody, nobody) == 0;
+}
+
+template <class T>
+bool is_denied(const statchan::Result<T>& result) {
+    return !result && result.error() == statchan::errc::permission_denied;
+}
+
+int open_samples(int device, std::uint32_t source) {
+    statchan_channel_req req{};
+    req.size = sizeof req;
+    req.source = source;
+    req.transport = STATCHAN_T_IOCTL;
+    req.kind = STATCHAN_CHANNEL_SAMPLES;
+    req.want.buffer_size = 8192;
+    return ::ioctl(device, STATCHAN_IOC_CHANNEL_OPEN, &req) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+class HostileDroppedRights : public OverTransport {
+  protected:
+    Synth synth{"size=64"};
+};
+OVER_TRANSPORTS_WITH(HostileDroppedRights, statchan::Capability::samples);
+
+TEST_P(HostileDroppedRights, WhatIsOpenWorksOnAndNothingElse) {
+    EXPECT_EQ(in_child([&]() -> std::string {
+                  auto mine = open_client(transport());
+                  auto stream = mine.subscribe(synth.name(), {.timeout = 1ms});
+                  if (!stream) return stream.error().message();
+                  Reader reader{*stream};
+                  synth.emit(5);
+                  if (!drop_rights()) return "setresuid";
+                  if (!reader.records(5)) return "the stream has ended";
+                  if (!is_denied(mine.subscribe(synth.name(), {.snaplen = 9}))) return "subscribed";
+                  if (!is_denied(mine.set_source(synth.name(), "rate=7"))) return "set";
+                  if (!is_denied(mine.add_source("evil", "synth"))) return "added";
+                  if (!is_denied(mine.remove_source(synth.name()))) return "removed";
+                  return mine.sources() ? "" : "can not even look";
+              }),
+              "");
+}
+
+/// Descriptors that change hands.
+class HostilePassedOn : public testing::Test {
+  protected:
+    void SetUp() override {
+        ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    }
+    void TearDown() override {
+        ::close(ends[0]);
+        ::close(ends[1]);
+    }
+    Synth synth{"size=64"};
+    const std::uint32_t id = synth.info().id;
+    int ends[2] = {-1, -1};
+};
+
+// A descriptor without a channel is no right: nobody can not open a channel on root's.
+TEST_F(HostilePassedOn, RootsDescriptorIsNoRight) {
+    const Descriptor device{::open("/dev/statchan", O_RDWR | O_CLOEXEC)};
+    EXPECT_EQ(as_nobody([&] { return std::to_string(open_samples(device.get(), id)); }),
+              std::to_string(EPERM));
+    EXPECT_EQ(open_samples(device.get(), id), 0) << "and root still can";
+    EXPECT_EQ(as_nobody([&] { return std::to_string(read_records(device.get())); }), "0")
+        << "who is given a channel reads it";
+}
+
+// By netlink the kernel asks for both: who opened the socket, and who sends.
+TEST_F(HostilePassedOn, SocketOfNobodyStaysOne) {
+    EXPECT_EQ(as_nobody([&]() -> std::string {
+                  const RawNetlink socket;
+                  return send_descriptor(ends[1], socket.fd()) ? "sent" : "not sent";
+              }),
+              "sent");
+    const auto socket = receive_descriptor(ends[0]);
+    ASSERT_GE(socket.get(), 0);
+    const RawNetlink numbers;
+    alignas(nlmsghdr) char room[256] = {};
+    auto* head = mnl_nlmsg_put_header(room);
+    head->nlmsg_type = numbers.family();
+    head->nlmsg_flags = NLM_F_REQUEST;
+    auto* generic = static_cast<genlmsghdr*>(mnl_nlmsg_put_extra_header(head, sizeof(genlmsghdr)));
+    generic->cmd = STATCHAN_CMD_SOURCE_DEL;
+    generic->version = STATCHAN_GENL_VERSION;
+    mnl_attr_put_strz(head, STATCHAN_A_NAME, synth.name().c_str());
+    ASSERT_GT(::send(socket.get(), head, head->nlmsg_len, 0), 0);
+    const auto got = ::recv(socket.get(), room, sizeof room, 0);
+    ASSERT_GT(got, static_cast<ssize_t>(sizeof(nlmsghdr) + sizeof(int)));
+    EXPECT_EQ(*static_cast<const int*>(mnl_nlmsg_get_payload(head)), -EPERM);
+}
+
+// ---- root of a user namespace ----
+
+class HostileUserNamespace : public OverTransport {
+  protected:
+    Synth synth{"size=64"};
+    const DeviceMode open_to_all{0666};
+};
+OVER_TRANSPORTS_WITH(HostileUserNamespace, statchan::Capability::samples);
+
+// With a network namespace of its own: it sees and rules that, and nothing of ours.
+TEST_P(HostileUserNamespace, IsRootOverItselfOnly) {
+    auto ours = client.subscribe(synth.name(), {.timeout = 1ms});
+    ASSERT_OK(ours);
+    const auto channel = ours->channel();
+    EXPECT_EQ(as_nobody([&]() -> std::string {
+                  auto before = open_client("ioctl");  // of our namespace, from when it was there
+                  if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return "no namespace";
+                  if (before.subscribe(synth.name())) return "subscribed to ours";
+                  if (!is_denied(before.remove_source(synth.name()))) return "removed ours";
+                  if (!is_denied(before.set_source(synth.name(), "rate=2"))) return "set ours";
+                  auto mine = open_client(transport());
+                  if (!mine.sources() || !mine.sources()->empty()) return "sees our sources";
+                  if (!mine.channels() || !mine.channels()->empty()) return "sees our channels";
+                  if (mine.ledger(channel)) return "reads our ledger";
+                  if (mine.remove_source(synth.name())) return "removed ours by name";
+                  if (!mine.add_source(synth.name(), "synth", "ports=1 fields=1 queues=0 run=0"))
+                      return "can not add its own, of the same name";
+                  if (!mine.set_source(synth.name(), "emit=1 size=1")) return "can not set its own";
+                  return mine.remove_source(synth.name()) ? "" : "can not remove its own";
+              }),
+              "");
+    Reader reader{*ours};
+    reader.expect_from(0);
+    synth.emit(5);
+    EXPECT_TRUE(reader.records(5)) << "ours is as it was";
+    EXPECT_OK(client.ledger(channel));
+}
+
+// By numbers, past the names: to stop, close or follow our channel.
+TEST_P(HostileUserNamespace, ReachesNoChannelByNumber) {
+    auto ours = client.subscribe(synth.name(), {.timeout = 1ms});
+    ASSERT_OK(ours);
+    const auto channel = ours->channel();
+    EXPECT_EQ(as_nobody([&]() -> std::string {
+                  if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return "no namespace";
+                  RawNetlink socket;
+                  for (const auto command : {STATCHAN_CMD_CHANNEL_STOP, STATCHAN_CMD_CHANNEL_START,
+                                             STATCHAN_CMD_CHANNEL_CLOSE}) {
+                      socket.ask(static_cast<std::uint8_t>(command), NLM_F_ACK,
+                                 [&](nlmsghdr* head) {
+                                     mnl_attr_put_u32(head, STATCHAN_A_CHANNEL, channel);
+                                 });
+                      if (const int err = socket.finish().error; err != ENOENT)
+                          return std::to_string(command) + ": errno " + std::to_string(err);
+                  }
+                  return "";
+              }),
+              "");
+    Reader reader{*ours};
+    synth.emit(5);
+    EXPECT_TRUE(reader.records(5));
+}
+
+// ---- memory ----
+
+/// Over all that carry snapshots.
+class HostileGreed : public OverTransport {
+  protected:
+    Synth synth{"size=64 " + synth_counters(512)};
+    const DeviceMode open_to_all{0666};
+
+    /// As nobody in a child: runs @p take, which keeps what it got, then @p meanwhile here.
+    void while_nobody_holds(const std::function<void()>& take,
+                            const std::function<void()>& meanwhile) const {
+        int ready[2];
+        int over[2];
+        ASSERT_EQ(::pipe(ready), 0);
+        ASSERT_EQ(::pipe(over), 0);
+        const auto child = ::fork();
+        if (child == 0) {
+            if (!drop_rights()) std::_Exit(1);
+            ::close(over[1]);
+            take();
+            char byte = 0;
+            (void)!::write(ready[1], &byte, 1);
+            (void)!::read(over[0], &byte, 1);
+            std::_Exit(0);
+        }
+        char byte = 0;
+        EXPECT_EQ(::read(ready[0], &byte, 1), 1);
+        meanwhile();
+        for (const int fd : {ready[0], ready[1], over[0], over[1]}) ::close(fd);
+        int status = -1;
+        ::waitpid(child, &status, 0);
+        EXPECT_EQ(status, 0);
+    }
+};
+OVER_TRANSPORTS_WITH(HostileGreed, statchan::Capability::snapshot);
+
+// Each generation that somebody holds takes a slot: some are kept for those with rights.
+TEST_P(HostileGreed, AllSnapshotsAtOnce) {
+    while_nobody_holds(
+        [&] {
+            static std::deque<statchan::Client> clients;
+            static std::list<statchan::Snapshot> held;
+            for (int i = 0; i < 70; ++i) {
+                clients.push_back(open_client(transport()));
+                if (auto snapshot = clients.back().snapshot(synth.name()))
+                    held.push_back(std::move(*snapshot));
+            }
+        },
+        [&] {
+            for (int i = 0; i < 3; ++i) {
+                const auto snapshot = client.snapshot(synth.name());
+                EXPECT_OK(snapshot);
+                if (snapshot) expect_synth_counters(*snapshot);
+            }
+        });
+    EXPECT_OK(client.snapshot(synth.name()));
+}
+
+// The same without the library's manners: descriptors that choose one each, dumps left half way,
+// files of procfs.
+TEST_P(HostileGreed, AllSlotsByAllWays) {
+    while_nobody_holds(
+        [&] {
+            static std::vector<Descriptor> held;
+            static std::list<RawNetlink> dumps;
+            const auto id = synth.info().id;
+            for (int i = 0; i < 80; ++i) {
+                statchan_channel_req req{};
+                req.size = sizeof req;
+                req.source = id;
+                req.transport = i % 2 == 0 ? STATCHAN_T_MMAP : STATCHAN_T_READ;
+                req.kind = STATCHAN_CHANNEL_SNAPSHOT;
+                statchan_snapshot_req chosen{};
+                chosen.size = sizeof chosen;
+                held.emplace_back(::open("/dev/statchan", O_RDWR | O_CLOEXEC));
+                ::ioctl(held.back().get(), STATCHAN_IOC_CHANNEL_OPEN, &req);
+                ::ioctl(held.back().get(), STATCHAN_IOC_SNAPSHOT_MAP, &chosen);
+                held.emplace_back(
+                    ::open(("/proc/net/statchan/" + synth.name()).c_str(), O_RDONLY | O_CLOEXEC));
+                char byte = 0;
+                (void)!::read(held.back().get(), &byte, 1);
+                dumps.emplace_back().ask(STATCHAN_CMD_SNAPSHOT_GET, NLM_F_DUMP,
+                                         [&](nlmsghdr* head) {
+                                             mnl_attr_put_u32(head, STATCHAN_A_SOURCE, id);
+                                             mnl_attr_put_u64(head, STATCHAN_A_LENGTH, 512);
+                                         });
+            }
+        },
+        [&] {
+            EXPECT_OK(client.snapshot(synth.name()));
+            EXPECT_EQ(as_nobody([&]() -> std::string {
+                          const auto more = open_client(transport()).snapshot(synth.name());
+                          if (more) return "taken";
+                          const auto& text = more.error().message();
+                          return text.find(synth.name()) == std::string::npos ? text : "refused";
+                      }),
+                      "refused")
+                << "with a sentence about the source";
+        });
+}
+
+// A live channel has memory of its own for two images.
+TEST(HostileGreedOf, LiveChannels) {
+    Synth synth{"size=64"};
+    const DeviceMode open_to_all{0666};
+    EXPECT_EQ(
+        as_nobody([&]() -> std::string {
+            std::vector<statchan::Client> clients;
+            std::vector<statchan::LiveSnapshot> held;
+            for (int i = 0; i < 20; ++i) {
+                clients.push_back(open_client("mmap"));
+                auto live = clients.back().live(synth.name());
+                if (!live)
+                    return std::to_string(i) + " and then " +
+                           (live.error().code == std::errc::device_or_resource_busy ? "busy" : "?");
+                held.push_back(std::move(*live));
+            }
+            return "no end";
+        }),
+        "8 and then busy");
+    std::vector<statchan::Client> clients;
+    std::vector<statchan::LiveSnapshot> held;
+    for (int i = 0; i < 12; ++i) {
+        clients.push_back(open_client("mmap"));
+        auto live = clients.back().live(synth.name());
+        ASSERT_OK(live);
+        held.push_back(std::move(*live));
+    }
+}
