@@ -55,12 +55,14 @@ Result<void> StreamRun::append(std::unique_ptr<StreamBackend> leg) {
         if (auto watched = watch(legs_.front()->fd()); !watched) return watched;
     }
     if (auto watched = watch(leg->fd()); !watched) return watched;
-    if (auto started = leg->start(); !started) {
-        forget(leg->fd());
-        return started;
-    }
+    // All that may fail here goes before the kernel hands over: from then on both are needed.
     legs_.push_back(std::move(leg));
-    return {};
+    auto started = legs_.back()->start();
+    if (!started) {
+        forget(legs_.back()->fd());
+        legs_.pop_back();
+    }
+    return started;
 }
 
 Result<void> StreamRun::watch(int fd) {

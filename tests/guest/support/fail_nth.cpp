@@ -56,7 +56,8 @@ Refusal try_it(const std::function<Refusal()>& attempt) {
 bool is_fault(const statchan::Error& error) {
     return error.is(std::errc::not_enough_memory) || error.is(std::errc::no_buffer_space) ||
            error.is(std::errc::bad_address) ||
-           error.is(std::errc::too_many_files_open_in_system);  // a socket without its file
+           error.is(std::errc::too_many_files_open_in_system) ||  // a socket without its file
+           error.is(std::errc::no_space_on_device);  // BPF's verifier could not write its log
 }
 
 FailNth::FailNth(unsigned nth, int task) {
@@ -99,6 +100,7 @@ FaultCounts fail_every_place(const Operation& operation) {
             EXPECT_TRUE(is_fault(*refused)) << refused->code << ' ' << refused->message();
             ++counts.refused;
         }
+        SCOPED_TRACE(refused ? "refused: " + refused->message() : "worked");
         operation.after();
         if (!fired || testing::Test::HasFailure()) return counts;
         ++counts.places;

@@ -94,7 +94,8 @@ struct STATCHAN_API StreamLedgerEntry : LedgerEntry {
 struct STATCHAN_API Ledger {
     std::vector<StreamLedgerEntry> cpus{};
     bool end_of_stream = false;  ///< the source is gone, or the stream was stopped
-    /// Netlink: messages that the socket threw away, by its own count. What was in them is in
+    /// Netlink: messages that the socket threw away, by its own count, or that could not be
+    /// received. What was in them is in
     /// the entries, under socket_overrun and unreported.
     Count socket_drops{};
 

@@ -35,6 +35,8 @@ class Link {
 
     [[nodiscard]] const Family& family() const noexcept { return family_; }
     [[nodiscard]] Socket& socket() const noexcept { return *socket_; }
+    /// The last exchange failed before its answer came: whether it was done is not known.
+    [[nodiscard]] bool unfinished() const noexcept { return unfinished_; }
 
     /// A request of this family, to be acknowledged.
     [[nodiscard]] Request request(std::uint8_t cmd) const;

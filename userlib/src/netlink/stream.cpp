@@ -127,8 +127,11 @@ Result<StreamBackend::Flow> NetlinkStream::collect() {
     bool came = false;
     while (!trouble_ && end_ != End::told && socket.held() < batch_bytes()) {
         const auto received = socket.receive(*this);
-        if (!received) {
+        if (!received) {  // what it was is as lost as if the socket had thrown it away
             trouble_ = received.error();
+            ++not_received_;
+            overrun_ = true;
+            end_ = End::unsure;
         } else if (*received == Received::nothing) {
             break;
         } else if (*received == Received::some) {
@@ -240,10 +243,18 @@ Result<void> NetlinkStream::finish_cpu(const LedgerEntry& entry) {
 
 // Start or stop: by the other socket, as ours is busy receiving.
 Result<void> NetlinkStream::run(std::uint8_t cmd, std::string_view verb) {
-    auto request = asking_.request(cmd);
-    request.put_u32(STATCHAN_A_CHANNEL, identity_.channel);
-    auto done = asking_.exchange(std::move(request), task(verb),
-                                 [](const Message&) -> Result<void> { return {}; });
+    const auto ask = [&] {
+        auto request = asking_.request(cmd);
+        request.put_u32(STATCHAN_A_CHANNEL, identity_.channel);
+        return asking_.exchange(std::move(request), task(verb),
+                                [](const Message&) -> Result<void> { return {}; });
+    };
+    auto done = ask();
+    // If no answer came it may have been done: then a second time it is "already", or done again.
+    if (!done && asking_.unfinished()) {
+        done = ask();
+        if (!done && done.error().is(std::errc::connection_already_in_progress)) return {};
+    }
     if (!done) return source_failed(std::move(done.error()));
     return {};
 }
@@ -259,6 +270,7 @@ Result<Ledger> NetlinkStream::kernel_ledger() {
     if (!read) return pass_on(std::move(read.error()));
     Ledger ledger{.end_of_stream = (read->flags & STATCHAN_CHAN_EOS) != 0,
                   .socket_drops = drops_of(link_.socket().fd())};
+    if (ledger.socket_drops) *ledger.socket_drops += not_received_;
     for (const auto& entry : read->cpus) {
         StreamLedgerEntry mine{entry};
         if (mine.cpu < positions_.cpus()) mine.accepted_before = positions_.before(mine.cpu);

@@ -61,7 +61,8 @@ class NetlinkStream final : public StreamBackend, private Receiver {
     Link link_;
     Link asking_;  // for the ledger, in the same network namespace
     Positions positions_;
-    std::optional<Error> trouble_;  // found in a message that was being received
+    std::uint64_t not_received_ = 0;  // messages, for want of memory or by a failed copy
+    std::optional<Error> trouble_;    // found in a message that was being received
     bool overrun_ = false;          // the socket has lost something, once
     // After an overrun the end-of-stream message itself may be what was lost.
     enum class End { untroubled, unsure, suspected, told, reached } end_ = End::untroubled;
