@@ -68,6 +68,7 @@ bool is_half_of(const std::string& user, const std::string& kernel) {
 std::vector<TransportRow> merge(const std::vector<TransportInfo>& library,
                                 const std::vector<TransportInfo>* kernel) {
     std::vector<TransportRow> rows;
+    rows.reserve(library.size());
     for (const auto& info : library) rows.push_back({info, true, std::nullopt});
     if (kernel == nullptr) return rows;
     for (auto& row : rows) row.in_kernel = false;

@@ -16,6 +16,7 @@ struct Json {
     std::string text = "null";
 
     Json() = default;
+    // NOLINTBEGIN(google-explicit-constructor): a value is written as what it is
     Json(std::nullptr_t) {}
     Json(bool value) : text{value ? "true" : "false"} {}
     Json(double value);
@@ -24,6 +25,7 @@ struct Json {
     Json(const char* value) : Json{std::string_view{value}} {}
     template <std::integral T>
     requires(!std::same_as<T, bool>) Json(T value) : text{fmt::to_string(value)} {}
+    // NOLINTEND(google-explicit-constructor)
     /// Text that is JSON already.
     [[nodiscard]] static Json raw(std::string json);
 

@@ -31,7 +31,7 @@ constexpr std::uint16_t epb_queue = 6;
 constexpr std::uint16_t isb_osdrop = 7;
 constexpr std::uint16_t isb_usrdeliv = 8;
 
-constexpr std::uint8_t nanoseconds = 9;  // if_tsresol: 10^-9 s
+constexpr std::uint8_t tsresol_ns = 9;  // 10^-9 s
 constexpr std::size_t max_option = 65535;
 
 }  // namespace
@@ -58,7 +58,7 @@ std::uint32_t PcapngWriter::add_interface(const Interface& interface) {
     put(interface.snaplen);
     option(if_name, interface.name);
     if (!interface.description.empty()) option(if_description, interface.description);
-    option(if_tsresol, nanoseconds);
+    option(if_tsresol, tsresol_ns);
     option(opt_end, std::string_view{});
     end();
     return interfaces_++;

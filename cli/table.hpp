@@ -26,6 +26,7 @@ struct Cell {
     std::string text;
     bool marked = false;  ///< highlighted where there is colour
 
+    // NOLINTBEGIN(google-explicit-constructor): a value is written as what it is
     Cell(std::string value) : json(value), text(std::move(value)) {}
     Cell(std::string_view value) : Cell{std::string{value}} {}
     Cell(const char* value) : Cell{std::string{value}} {}
@@ -38,6 +39,7 @@ struct Cell {
     Cell(const std::optional<T>& value) : Cell{std::nullopt} {
         if (value) *this = Cell{*value};
     }
+    // NOLINTEND(google-explicit-constructor)
     /// Where people and programs want different things.
     Cell(Json program, std::string people) : json(std::move(program)), text(std::move(people)) {}
 };

@@ -24,6 +24,8 @@ function(statchan_bpf_skeleton target source file name)
         DEPENDS ${source} ${PROJECT_SOURCE_DIR}/uapi/linux/statchan.h
         COMMENT "BPF program ${source}"
         VERBATIM)
+    add_custom_target(${name}_generated DEPENDS ${skeleton})
+    add_dependencies(generated ${name}_generated)
     target_sources(${target} PRIVATE ${skeleton})
     # not ours to warn about
     target_include_directories(${target} SYSTEM PRIVATE ${out})

@@ -264,19 +264,13 @@ static const struct calibration_step *step_of(u32 number)
 	return steps[number].run ? &steps[number] : NULL;
 }
 
-static int calibrate_check(const struct statchan_calibrate *req,
+static int calibrate_check(const struct calibration_step *step,
+			   const struct statchan_calibrate *req,
 			   struct statchan_err *err)
 {
-	const struct calibration_step *step = step_of(req->step);
-
-	if (!capable(CAP_SYS_ADMIN))
-		return statchan_err(err, -EPERM, "calibrating needs CAP_SYS_ADMIN: it takes processor time from all");
 	if (req->flags || req->reserved)
 		return statchan_err(err, -EINVAL, "unknown flags %#x or reserved field not 0",
 				    req->flags);
-	if (!step)
-		return statchan_err(err, -EINVAL, "there is no step %u to calibrate",
-				    req->step);
 	if (!req->iterations || req->iterations > STATCHAN_CAL_ITERATIONS)
 		return statchan_err(err, -EINVAL, "%llu iterations: 1 to %llu are possible",
 				    req->iterations, STATCHAN_CAL_ITERATIONS);
@@ -324,13 +318,18 @@ static int calibrate_run(const struct calibration_step *step,
  */
 int statchan_calibrate(struct statchan_calibrate *req, struct statchan_err *err)
 {
+	const struct calibration_step *step = step_of(req->step);
 	struct calibration c = { .batch = CAL_BATCH };
-	const struct calibration_step *step;
-	int ret = calibrate_check(req, err);
+	int ret;
 
+	if (!capable(CAP_SYS_ADMIN))
+		return statchan_err(err, -EPERM, "calibrating needs CAP_SYS_ADMIN: it takes processor time from all");
+	if (!step)
+		return statchan_err(err, -EINVAL, "there is no step %u to calibrate",
+				    req->step);
+	ret = calibrate_check(step, req, err);
 	if (ret)
 		return ret;
-	step = step_of(req->step);
 	c.bytes = req->bytes;
 	c.buf = u64_to_user_ptr(req->buf);
 	if (step->prepare)

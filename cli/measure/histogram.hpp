@@ -24,13 +24,13 @@ class Histogram {
     [[nodiscard]] static Histogram from(const statchan::results::Histogram& message);
 
   private:
-    static constexpr unsigned steps = 32;
+    static constexpr std::size_t steps = 32;
     static constexpr unsigned step_bits = 5;
 
     [[nodiscard]] static std::size_t index(std::uint64_t ns) noexcept {
         if (ns < 2 * steps) return ns;
         const auto shift = static_cast<unsigned>(std::bit_width(ns)) - 1 - step_bits;
-        return (shift + 1) * std::size_t{steps} + ((ns >> shift) - steps);
+        return (shift + 1) * steps + ((ns >> shift) - steps);
     }
     /// The largest that goes into this one.
     [[nodiscard]] static std::uint64_t upper(std::size_t index) noexcept {
@@ -39,7 +39,7 @@ class Histogram {
         return ((index % steps + steps + 1) << shift) - 1;
     }
 
-    std::array<std::uint64_t, std::size_t{64} * steps> counts_{};
+    std::array<std::uint64_t, 64 * steps> counts_{};
     std::uint64_t total_ = 0;
 };
 

@@ -24,9 +24,9 @@ struct Moment {
 };
 
 std::optional<Moment> moment(StreamPoint& self) {
-    auto ledger = self.totals();
+    const auto ledger = self.totals();
     if (!ledger) return std::nullopt;
-    return Moment{.ledger = std::move(*ledger)};
+    return Moment{.ledger = *ledger};
 }
 
 // Takes batches until the time is over. The head of each record is read, as any program does.

@@ -110,7 +110,7 @@ std::string number(double value, std::string_view unit) {
 std::string describe_load(const Point& point) {
     const auto& load = point.load();
     std::string text;
-    const auto add = [&](std::string part) { text += (text.empty() ? "" : ", ") + part; };
+    const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
     if (load.bytes() != 0) add(format_size(load.bytes()));
     if (load.readers() > 1) add(fmt::format("{} readers", load.readers()));
     if (load.churn()) add("each a new one");

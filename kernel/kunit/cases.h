@@ -72,7 +72,9 @@ static int case_open(struct ring_case *c, u32 mode)
 	}
 	c->cc = per_cpu_ptr(c->ch->cpu, 0);
 	c->ring = c->cc->priv;
-	c->ring->head = c->ring->limit = c->ring->announced = c->start;
+	c->ring->head = c->start;
+	c->ring->limit = c->start;
+	c->ring->announced = c->start;
 	c->ring->tail = c->start;
 	c->ring->producer->head = c->start;
 	c->ring->producer->announced = c->start;
@@ -223,14 +225,14 @@ static void case_evict(struct ring_case *c)
 	u32 reason;
 
 	for (n = 0; head - c->start < 4 * CASE_BUFFER; n++) {
+		u32 type = n % 5 ? STATCHAN_RECORD_SAMPLE : STATCHAN_RECORD_LOST;
 		u32 room = statchan_record_room(n % 7 * 9);
 
 		while (head + room - tail > CASE_BUFFER) {
 			tail += statchan_record_room(first % 7 * 9);
 			samples += first++ % 5 != 0;
 		}
-		CASE_EQ(c, case_put(c, n % 5 ? STATCHAN_RECORD_SAMPLE : STATCHAN_RECORD_LOST,
-				    n % 7 * 9, &reason), true);
+		CASE_EQ(c, case_put(c, type, n % 7 * 9, &reason), true);
 		head += room;
 		CASE_EQ(c, c->ring->producer->head, head);
 		CASE_EQ(c, c->ring->producer->tail, tail);
@@ -274,7 +276,7 @@ static void case_ledger(struct ring_case *c)
 static void case_record(struct ring_case *c)
 {
 	static const u8 payload[24] = { [0 ... 23] = 0xab };
-	u8 memory[sizeof(struct statchan_record) + 32] __attribute__((aligned(8)));
+	u8 memory[sizeof(struct statchan_record) + 32] __aligned(8);
 	struct statchan_record *rec = (void *)memory;
 	u32 len, room, i;
 

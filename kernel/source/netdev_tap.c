@@ -27,12 +27,9 @@
 static int nd_link_offset(const struct sk_buff *skb,
 			  const struct net_device *dev)
 {
-	int offset;
-
 	if (!dev->hard_header_len || !skb_mac_header_was_set(skb))
 		return 0;
-	offset = skb_mac_offset(skb);
-	return offset < 0 ? offset : 0;
+	return min(skb_mac_offset(skb), 0);
 }
 
 static void nd_sample(struct statchan_source *src, const struct sk_buff *skb,

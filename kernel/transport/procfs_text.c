@@ -238,7 +238,7 @@ static int proc_option(struct proc_file *pf, const char *word, char **rest)
 		number = &source;
 	else
 		return -EINVAL;
-	digits = strsep(rest, " \n");
+	digits = strsep(rest, "\n ");
 	ret = digits ? kstrtou64(digits, 10, number) : -EINVAL;
 	/* the name may have passed on since the program looked it up */
 	return ret ?: source == pf->src->id ? 0 : -ENOENT;
@@ -251,7 +251,7 @@ static int proc_options(struct proc_file *pf, char *rest)
 
 	if (pf->snap)
 		return -EBUSY;
-	while (!ret && (word = strsep(&rest, " \n")))
+	while (!ret && (word = strsep(&rest, "\n ")))
 		if (*word)
 			ret = proc_option(pf, word, &rest);
 	return ret;

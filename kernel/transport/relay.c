@@ -122,7 +122,7 @@ static void relay_next(struct rchan_buf *buf)
 	}
 	/* relay does the same, but not before others see produced: relay_file.c */
 	buf->padding[buf->subbufs_produced % buf->chan->n_subbufs] = left;
-	smp_wmb();
+	smp_wmb();	/* pairs with that behind produced in relay_filled() */
 	relay_switch_subbuf(buf, 0);
 }
 

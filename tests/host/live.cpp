@@ -23,7 +23,7 @@ using test::SchemaBlob;
 // The kernel's side of a live snapshot in plain memory.
 class Kernel {
   public:
-    Kernel() : schema{*Schema::parse(SchemaBlob::ports().bytes())}, words(3 * 64) {
+    Kernel() : schema{*Schema::parse(SchemaBlob::ports().bytes())}, words(192) {
         auto& c = control();
         c.magic = STATCHAN_LIVE_MAGIC;
         c.period_ns = 1000000;

@@ -36,7 +36,7 @@ class Fake final : public StreamBackend {
 
     void announce() { EXPECT_EQ(::write(write_.get(), "x", 1), 1); }
     void hush() {
-        char byte;
+        char byte = 0;
         EXPECT_EQ(::read(read_.get(), &byte, 1), 1);
     }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
-#include <time.h>
 
+#include <ctime>
 #include <statchan/time.hpp>
 
 namespace {

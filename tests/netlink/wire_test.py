@@ -5,13 +5,11 @@
 For the lab: root, statchan and statchan_synth loaded. One test is one function.
     scripts/vm -- tests/netlink/run [NAME...]
 """
+import importlib
 import sys
 
-import control_test    # noqa: F401  each registers its tests
-import snapshot_test   # noqa: F401
-import sample_test     # noqa: F401
-import rights_test     # noqa: F401
-import stress_test     # noqa: F401
 from harness import main
 
+for tests in 'control', 'snapshot', 'sample', 'rights', 'stress':
+    importlib.import_module(tests + '_test')    # registers its tests
 sys.exit(main(sys.argv[1:]))

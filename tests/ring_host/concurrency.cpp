@@ -4,12 +4,12 @@
 // of mapped rings and the kernel's own reader. Thread sanitizer looks on.
 #include <gtest/gtest.h>
 #include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <cstring>
 #include <span>
 #include <string>

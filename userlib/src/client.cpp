@@ -35,7 +35,7 @@ struct Client::Impl {
     [[nodiscard]] Result<void> require(const ChannelConfig& config, Task task) const;
 
     [[nodiscard]] Result<std::unique_ptr<detail::StreamBackend>> subscribe(
-        const SourceRef& source, const ChannelConfig& config, std::uint32_t follows);
+        const SourceRef& source, const ChannelConfig& config, std::uint32_t follows) const;
 
     /// The rate of this very source, not of another that has its name by now.
     [[nodiscard]] Result<std::uint32_t> rate_of(const SourceRef& source) const;
@@ -99,9 +99,8 @@ Result<void> Client::Impl::require(const ChannelConfig& config, Task task) const
     return able;
 }
 
-Result<std::unique_ptr<detail::StreamBackend>> Client::Impl::subscribe(const SourceRef& source,
-                                                                       const ChannelConfig& config,
-                                                                       std::uint32_t follows) {
+Result<std::unique_ptr<detail::StreamBackend>> Client::Impl::subscribe(
+    const SourceRef& source, const ChannelConfig& config, std::uint32_t follows) const {
     auto stream = transport->subscribe(source, config, follows);
     // Only a channel that asked for a rate may take less than all of its source's records.
     if (!stream || config.rate == 0) return stream;

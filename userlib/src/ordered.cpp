@@ -126,7 +126,7 @@ Result<OrderedStream> OrderedStream::make(Stream& stream, nanoseconds delay) {
                       timeout == statchan::never ? "never" : fmt::format("{} ns", timeout.count())),
                   {}}};
     }
-    return OrderedStream{std::unique_ptr<Impl>{new Impl{.stream = stream, .delay = delay}}};
+    return OrderedStream{std::make_unique<Impl>(Impl{.stream = stream, .delay = delay})};
 }
 
 std::uint64_t OrderedStream::late() const noexcept { return impl_->late; }

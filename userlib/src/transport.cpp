@@ -18,10 +18,12 @@ Result<RawSnapshot> Transport::snapshot(const SourceRef& source, const SnapshotO
     return unexpected("take snapshot of", source.name);
 }
 
+// NOLINTBEGIN(performance-unnecessary-value-param): a class that can keeps the schema
 Result<std::unique_ptr<LiveBackend>> Transport::live(const SourceRef& source,
                                                      std::shared_ptr<const Schema>, nanoseconds) {
     return unexpected("open a live snapshot of", source.name);
 }
+// NOLINTEND(performance-unnecessary-value-param)
 
 Result<std::unique_ptr<StreamBackend>> Transport::subscribe(const SourceRef& source,
                                                             const ChannelConfig&, std::uint32_t) {

@@ -24,6 +24,9 @@
 #define __always_inline	inline __attribute__((__always_inline__))
 #endif
 #define noinline	__attribute__((__noinline__))
+#ifndef __aligned
+#define __aligned(x)	__attribute__((__aligned__(x)))
+#endif
 #undef static_assert
 #define static_assert(e) _Static_assert(e, #e)
 #define container_of(p, type, member) \
