@@ -52,7 +52,7 @@ Result<void> Device::check_abi() {
                     "look at ClientOptions::device");
     }
     version_ = {.abi = v.abi, .nr_cpus = v.nr_cpus};
-    return check_abi_version(v.abi, {"open", path_});
+    return check_version(version_, {"open", path_});
 }
 
 int Device::raw_call(unsigned long request, void* arg) const noexcept {
