@@ -12,12 +12,18 @@ using namespace statchan::detail;
 using namespace std::chrono_literals;
 
 TEST(Abi, MismatchNamesBothVersions) {
-    ASSERT_OK(check_abi_version(STATCHAN_ABI, {"open"}));
-    const auto newer = check_abi_version(STATCHAN_ABI + 1, {"open"});
+    ASSERT_OK(check_version({.abi = STATCHAN_ABI, .nr_cpus = 1}, {"open"}));
+    const auto newer = check_version({.abi = STATCHAN_ABI + 1, .nr_cpus = 1}, {"open"});
     EXPECT_FAILS(newer, errc::abi_mismatch);
     EXPECT_EQ(newer.error().message(),
               "open: the module speaks ABI 2, this library ABI 1; update this library");
-    EXPECT_FAILS(check_abi_version(0, {"open"}), errc::abi_mismatch);
+    EXPECT_FAILS(check_version({.abi = 0, .nr_cpus = 1}, {"open"}), errc::abi_mismatch);
+}
+
+TEST(Abi, NoArrayIsSizedByALie) {
+    for (const auto cpus : {0U, 65537U, ~0U})
+        EXPECT_FAILS(check_version({.abi = STATCHAN_ABI, .nr_cpus = cpus}, {"open"}),
+                     errc::bad_data);
 }
 
 TEST(Abi, NamesFitOrFail) {

@@ -140,7 +140,7 @@ TEST(Accounting, LeavesACutRecordIfThatMayBe) {
     for (std::size_t cut = 8; cut <= 56; cut += 8) {
         Accounting accounting{1};
         const auto whole = records.bytes();
-        const auto found = accounting.scan(whole.first(whole.size() - cut), {.may_be_cut = true});
+        const auto found = accounting.scan(whole.first(whole.size() - cut), {.longest_cut = 64});
         ASSERT_OK(found);
         EXPECT_EQ(found->samples, 1U);
         EXPECT_EQ(found->bytes, 56U);
@@ -169,7 +169,21 @@ TEST(Accounting, RejectsTooSmallLengthEvenIfItMayBeCut) {
     Accounting accounting{1};
     Records records;
     records.raw(12, STATCHAN_RECORD_SAMPLE, 0, 64);
-    EXPECT_FAILS(accounting.scan(records.bytes(), {.may_be_cut = true}), errc::bad_data);
+    EXPECT_FAILS(accounting.scan(records.bytes(), {.longest_cut = 4096}), errc::bad_data);
+}
+
+// It would be waited for, for ever, behind a buffer that is full.
+TEST(Accounting, RejectsACutRecordThatNoBufferHolds) {
+    for (const std::uint32_t len : {65U, 0xffffffffU}) {
+        Accounting accounting{1};
+        Records records;
+        records.raw(len, STATCHAN_RECORD_SAMPLE, 0, 64);
+        EXPECT_FAILS(accounting.scan(records.bytes(), {.longest_cut = 64}), errc::bad_data);
+    }
+    Accounting accounting{1};
+    Records records;
+    records.raw(65, STATCHAN_RECORD_SAMPLE, 0, 64);
+    ASSERT_OK(accounting.scan(records.bytes(), {.longest_cut = 72}));
 }
 
 TEST(Accounting, RejectsRecordsOfAnotherCpu) {
@@ -200,7 +214,7 @@ TEST(Accounting, SurvivesRandomBytes) {
             data[random() % data.size()] = static_cast<std::byte>(random());
         const auto chunk = records.bytes();
         const auto found = accounting.scan(chunk.first(chunk.size() - random() % 7 * 8),
-                                           {.may_be_cut = random() % 2 == 0});
+                                           {.longest_cut = random() % 2 * 4096});
         if (found) {
             ASSERT_LE(found->bytes, chunk.size());
         }

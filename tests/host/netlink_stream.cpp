@@ -225,6 +225,11 @@ TEST_F(NetlinkStreamTest, LyingMessagesAreErrors) {
     EXPECT_FAILS(stream->next(0ns), errc::bad_data);  // for good
 }
 
+TEST_F(NetlinkStreamTest, PositionThatWrapsIsAnError) {
+    samples(0, ~std::uint64_t{0} - 1, 2, std::move(Records{}.sample(0, 0)));
+    EXPECT_FAILS(stream->next(0ns), errc::bad_data);
+}
+
 TEST_F(NetlinkStreamTest, RecordsOfAnotherCpuAreAnError) {
     samples(1, 0, 1, std::move(Records{}.sample(0, 0)));
     EXPECT_FAILS(stream->next(0ns), errc::bad_data);

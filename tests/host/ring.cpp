@@ -107,6 +107,15 @@ TEST(Ring, RejectsHeadsThatLie) {
     }
 }
 
+// Where a consumer begins is in memory that others may write.
+TEST(Ring, RejectsABeginningThatIsNotAligned) {
+    Kernel kernel;
+    kernel.consumer().pos = 4;
+    kernel.producer().head = 60;
+    auto ring = kernel.ring();
+    EXPECT_FAILS(ring.readable(task), errc::bad_data);
+}
+
 // The consumer page can be written by all of the process; the reader trusts its own copy.
 TEST(Ring, KeepsItsOwnPosition) {
     Kernel kernel;

@@ -25,4 +25,17 @@ TEST(Time, ConvertsToTheWallClock) {
     EXPECT_EQ(clock.at(time_from_ns(5'000'000)) - clock.at(time_from_ns(2'000'000)), 3ms);
 }
 
+// A record may say anything.
+TEST(Time, WhatTheKernelSaysCanBeReckonedWith) {
+    const auto now = std::chrono::steady_clock::now();
+    for (const auto ns :
+         {~std::uint64_t{0}, std::uint64_t{1} << 63U, (std::uint64_t{1} << 63U) - 1}) {
+        const auto time = time_from_ns(ns);
+        EXPECT_GT(time - now, 100 * 8760h);
+        EXPECT_LT(now - time, 0h);
+        EXPECT_GT(time + 1h, time);
+        EXPECT_GT(to_system_time(time), std::chrono::system_clock::now());
+    }
+}
+
 }  // namespace

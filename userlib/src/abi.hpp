@@ -19,8 +19,9 @@
 
 namespace statchan::detail {
 
-/// Both versions by name, if they differ.
-[[nodiscard]] Result<void> check_abi_version(std::uint32_t module, Task task);
+/// The module speaks our ABI, else both versions by name; and has a number of CPUs that arrays may
+/// be sized by.
+[[nodiscard]] Result<void> check_version(const Version& module, Task task);
 
 /// Text of a fixed-size field, up to the first 0.
 template <std::size_t N>

@@ -22,6 +22,12 @@ bool self_reported(std::uint32_t reason) noexcept {
     }
 }
 
+// Too small for its type is wrong however much of it is here; and so is too long for the buffer.
+bool may_be_cut(const wire::Head& head, std::size_t room, std::size_t longest) noexcept {
+    if (room < sizeof head) return true;
+    return head.len >= wire::min_bytes(head.type) && wire::padded(head.len) <= longest;
+}
+
 }  // namespace
 
 Result<Scan> Accounting::scan(Chunk chunk, const ScanLimits& limits) {
@@ -31,9 +37,7 @@ Result<Scan> Accounting::scan(Chunk chunk, const ScanLimits& limits) {
         const auto room = chunk.size() - found.bytes;
         const auto head = room >= sizeof(wire::Head) ? wire::load_head(record) : wire::Head{};
         if (!wire::plausible(head, room)) [[unlikely]] {
-            const bool whole_head = room >= sizeof(wire::Head);
-            // A length too small for its type is wrong however much of it is here.
-            if (limits.may_be_cut && (!whole_head || head.len >= wire::min_bytes(head.type))) break;
+            if (room < limits.longest_cut && may_be_cut(head, room, limits.longest_cut)) break;
             return fail_data(task, fmt::format("record of type {} with length {} at {} of {} bytes",
                                                head.type, head.len, found.bytes, chunk.size()));
         }

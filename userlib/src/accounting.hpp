@@ -30,8 +30,9 @@ struct ScanLimits {
     std::optional<std::uint32_t> cpu{};
     /// Stop after the record that reaches so many bytes.
     std::size_t soft_bytes = SIZE_MAX;
-    /// The chunk may end within a record (a file read up to the end of a buffer).
-    bool may_be_cut = false;
+    /// The chunk may end within a record of at most so many bytes: what was read filled its buffer.
+    /// A longer one would never be whole. 0: it ends with a record.
+    std::size_t longest_cut = 0;
 };
 
 /// Sequence and gap accounting of one stream.

@@ -50,7 +50,7 @@ class BpfRing {
     /// Looks where the producer is: what next() will go up to.
     [[nodiscard]] bool look() noexcept {
         head_ = load_acquire<std::uint64_t>(producer_);
-        return head_ - pos_ <= size_ && head_ % wire::align == 0;
+        return head_ - pos_ <= size_ && (head_ | pos_) % wire::align == 0;
     }
 
     /// Moves over the next record, if it is complete. Partner of the acquire: the exchange in
@@ -67,10 +67,11 @@ class BpfRing {
             if ((word & BPF_RINGBUF_DISCARD_BIT) != 0) continue;
             ended_ = slot == STATCHAN_BPF_END;
             if (ended_) break;
-            // The slot may be longer than its record.
+            // The slot may be longer than its record, which has a head at least.
             if (slot < wire::head_bytes) return Found::bad;
             const auto* begin = at + BPF_RINGBUF_HDR_SZ;
             record = {begin, std::min(wire::padded(wire::load_head(begin).len), slot)};
+            if (record.size() < wire::head_bytes) return Found::bad;
             return Found::record;
         }
         return Found::nothing;

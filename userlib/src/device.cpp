@@ -54,7 +54,7 @@ Result<void> Device::check_abi() {
                     "look at ClientOptions::device");
     if (err != 0) return fail_errno(err, task);
     version_ = {.abi = v.abi, .nr_cpus = v.nr_cpus};
-    return check_abi_version(v.abi, {"open", path_});
+    return check_version(version_, {"open", path_});
 }
 
 int Device::raw_call(unsigned long request, void* arg) const noexcept {

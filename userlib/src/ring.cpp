@@ -57,7 +57,7 @@ Result<std::uint64_t> Ring::catch_up(Task task) {
     if (!first) return pass_on(first.error());
     if (static_cast<std::int64_t>(first->pos - pos_) <= 0) return 0;
     const auto lost = first->index - index_;
-    if (lost > (first->pos - pos_) / wire::sample_bytes)
+    if (lost > (first->pos - pos_) / wire::sample_bytes || first->pos % STATCHAN_ALIGN != 0)
         return fail_data(task, fmt::format("the ring of cpu {} says that {} records were "
                                            "overwritten in {} bytes",
                                            cpu_, lost, first->pos - pos_));
@@ -73,7 +73,7 @@ Result<Ring::Copied> Ring::copy(std::span<std::byte> to, Task task) {
     const auto head =
         load_acquire<std::uint64_t>(producer_ + offsetof(statchan_ring_producer, head));
     const auto there = head - at;
-    if (there % STATCHAN_ALIGN != 0) [[unlikely]]
+    if ((there | at) % STATCHAN_ALIGN != 0) [[unlikely]]
         return bad_head(there, task);
     // More than the ring holds: it was overwritten since, and the look below shows what is left.
     const auto bytes = std::min({there, size_, std::uint64_t{to.size()}});

@@ -57,7 +57,7 @@ class Ring {
     [[nodiscard]] Result<std::span<const std::byte>> readable(Task task) noexcept {
         constexpr auto at = offsetof(statchan_ring_producer, head);
         const auto there = load_acquire<std::uint64_t>(producer_ + at) - pos_;
-        if (there > size_ || there % STATCHAN_ALIGN != 0) [[unlikely]]
+        if (there > size_ || (there | pos_) % STATCHAN_ALIGN != 0) [[unlikely]]
             return bad_head(there, task);
         drained_ = there == 0;
         return std::span{data_ + (pos_ & (size_ - 1)), static_cast<std::size_t>(there)};

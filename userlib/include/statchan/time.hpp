@@ -13,9 +13,11 @@ using std::chrono::nanoseconds;
 /// clock of std::chrono::steady_clock, so `steady_clock::now() - sample.time()` is an age.
 using Time = std::chrono::time_point<std::chrono::steady_clock, nanoseconds>;
 
-/// A Time from the kernel's number.
+/// A Time from the kernel's number. What makes no sense, 146 years and more, is that many years: so
+/// that differences of times, and times that are shown on a wall clock, are numbers.
 constexpr Time time_from_ns(std::uint64_t ns) noexcept {
-    return Time{nanoseconds{static_cast<nanoseconds::rep>(ns)}};
+    constexpr auto most = std::uint64_t{1} << 62U;
+    return Time{nanoseconds{static_cast<nanoseconds::rep>(ns < most ? ns : most)}};
 }
 
 /// Ns of CLOCK_MONOTONIC, as the kernel writes them.

@@ -20,7 +20,7 @@ class Positions {
     void joined_at(std::uint32_t cpu, std::uint64_t accepted, std::uint64_t next_seq = 0);
 
     /// A message arrived. Returns the records lost between it and the one before. @p cpu must
-    /// be below nr_cpus.
+    /// be below nr_cpus, @p position + @p count a number.
     [[nodiscard]] std::uint64_t message(std::uint32_t cpu, std::uint64_t position,
                                         std::uint32_t count) noexcept;
 

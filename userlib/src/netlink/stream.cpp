@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <utility>
 
 #include "../abi.hpp"
@@ -168,6 +169,8 @@ Result<void> NetlinkStream::samples(const Attrs& attrs) {
     const auto count = attrs.u32(STATCHAN_A_COUNT);
     if (!cpu || *cpu >= positions_.cpus() || !position || !count)
         return fail_data(task(), "a message without a CPU that exists, position or count");
+    if (*position > std::numeric_limits<std::uint64_t>::max() - *count)
+        return fail_data(task(), fmt::format("a position of {} records", *position));
     if (reinterpret_cast<std::uintptr_t>(records.data()) % STATCHAN_ALIGN != 0)
         return fail_data(task(), "records that are not aligned");
 

@@ -49,10 +49,8 @@ Result<void> NetlinkTransport::check_abi() {
     const Task task{"open transport", name_};
     const auto version = control_.version();
     if (!version) return pass_on(version.error());
-    if (version->nr_cpus == 0 || version->nr_cpus > 65536)
-        return fail_data(task, fmt::format("{} CPUs make no sense", version->nr_cpus));
     nr_cpus_ = version->nr_cpus;
-    return check_abi_version(version->abi, task);
+    return check_version(*version, task);
 }
 
 Result<RawSnapshot> NetlinkTransport::snapshot(const SourceRef& source,

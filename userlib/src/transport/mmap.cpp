@@ -103,7 +103,8 @@ Result<void> MmapStream::collect_ring(Ring& ring) {
 
 // What is in the ring may be overwritten at any time, so the batch is of copies.
 Result<void> MmapStream::collect_copy(Ring& ring) {
-    auto copied = ring.copy(copies_[ring.cpu()].bytes(), task());
+    const auto room = copies_[ring.cpu()].bytes();
+    auto copied = ring.copy(room, task());
     if (!copied) return pass_on(std::move(copied.error()));
     const auto& [bytes, lost] = *copied;
     pending_lost_[ring.cpu()] += lost;
@@ -112,7 +113,7 @@ Result<void> MmapStream::collect_copy(Ring& ring) {
                                LostReason::overwritten, bytes);
     if (!told) return told;
     const auto before = samples();
-    auto added = add_chunk(bytes, {.cpu = ring.cpu(), .may_be_cut = true});
+    auto added = add_chunk(bytes, {.cpu = ring.cpu(), .longest_cut = room.size()});
     if (!added) return pass_on(std::move(added.error()));
     ring.take(*added, samples() - before);
     return {};

@@ -133,10 +133,15 @@ Result<Received> MnlSocket::receive_scattered(Receiver& receiver, std::span<std:
     return rest.empty() ? Received::some : hand_over(rest, receiver);
 }
 
+// libmnl takes a length of 2 GiB and more for a negative one, which fits everywhere.
+bool is_whole(const nlmsghdr* header, int left) {
+    return mnl_nlmsg_ok(header, left) && header->nlmsg_len <= static_cast<std::uint32_t>(left);
+}
+
 Result<Received> MnlSocket::hand_over(std::span<const std::byte> messages, Receiver& receiver) {
     int left = static_cast<int>(messages.size());
     for (const auto* header = reinterpret_cast<const nlmsghdr*>(messages.data());
-         mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left))
+         is_whole(header, left); header = mnl_nlmsg_next(header, &left))
         hand_over(header, receiver);
     if (left > 0) return fail_data(receive_task, "a message is cut");
     return Received::some;

@@ -145,8 +145,8 @@ Result<bool> RelayStream::fill(RelayFile& file) {
                                    file.buffer.bytes().first(file.filled));
         if (!told) return pass_on(std::move(told.error()));
     }
-    auto added =
-        add_chunk(file.buffer.bytes().first(file.filled), {.cpu = file.cpu, .may_be_cut = true});
+    auto added = add_chunk(file.buffer.bytes().first(file.filled),
+                           {.cpu = file.cpu, .longest_cut = file.buffer.size()});
     if (!added) return pass_on(std::move(added.error()));
     file.used = *added;
     return true;
