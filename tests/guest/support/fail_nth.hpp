@@ -56,7 +56,7 @@ struct Operation {
     std::function<void()> after = [] {};
 };
 
-/// Tries with each place in the attempt failed once. It may succeed all the same; if it does not, the
+/// Tries with each place in the attempt failed once; with STATCHAN_FAIL_STRIDE=N with 1 in N of them. It may succeed all the same; if it does not, the
 /// error must be a fault. Stops at the first failure of the test.
 FaultCounts fail_every_place(const Operation& operation);
 
