@@ -108,7 +108,7 @@ TEST_P(HostileOversize, RecordNeverPassesTheEndOfItsRing) {
     synth.set("size=65535");
     std::uint64_t emitted = 0;
     for (const std::uint64_t step : {65536ULL, 65528ULL, 8ULL, 1ULL << 32, ~0ULL}) {
-        for (int i = 0; i < 20; ++i) {
+        for (int i = 0; i < 5; ++i) {
             for (auto* position : positions) std::atomic_ref{*position}.fetch_add(step);
             synth.emit(1);
             emitted += 2;

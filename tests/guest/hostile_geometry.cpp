@@ -22,13 +22,12 @@ namespace {
 /// Powers of two and what is next to them, up to what the field holds.
 template <class T>
 std::vector<T> extremes() {
-    std::vector<T> values{1, 2, 3, std::numeric_limits<T>::max(),
+    std::vector<T> values{1, 4097, std::numeric_limits<T>::max(),
                           std::numeric_limits<T>::max() - 7};
-    for (int bit = std::numeric_limits<T>::digits - 1; bit > 28; bit -= 8) {
+    for (const int bit : {31, std::numeric_limits<T>::digits - 1}) {
         const auto power = T{1} << bit;
         values.insert(values.end(), {power - 1, power, power + 1});
     }
-    values.insert(values.end(), {T{4095}, T{4097}, T{65535}});
     return values;
 }
 
