@@ -43,10 +43,10 @@ void spare_nothing() {
     write_setting("fail_usercopy/verbose", "0");
 }
 
-// 1: every place.
-unsigned stride() {
-    const char* given = std::getenv("STATCHAN_FAIL_STRIDE");
-    return given == nullptr ? 1 : static_cast<unsigned>(std::stoul(given));
+// At most so many of an operation's places are tried.
+unsigned most_attempts() {
+    const char* given = std::getenv("STATCHAN_FAIL_ATTEMPTS");
+    return given == nullptr ? 400 : static_cast<unsigned>(std::stoul(given));
 }
 
 // The program's own memory comes from the kernel, too.
@@ -84,35 +84,52 @@ FailNth::~FailNth() {
 }
 
 // To read it is a copy to user space: it fails if that one was the n-th, so nothing else was.
-bool FailNth::fired() const {
+unsigned FailNth::left() const {
     char text[16] = {};
-    return ::pread(fd_, text, sizeof text - 1, 0) > 0 && std::stoul(text) == 0;
+    return ::pread(fd_, text, sizeof text - 1, 0) > 0 ? static_cast<unsigned>(std::stoul(text)) : 1;
 }
 
+namespace {
+
+// Nothing fails, since it does not come so far.
+unsigned places_of(const Operation& operation) {
+    constexpr unsigned far = 1U << 30;
+    operation.before();
+    unsigned places = 0;
+    {
+        const FailNth fault{far};
+        const auto refused = try_it(operation.attempt);
+        places = far - fault.left();
+        EXPECT_FALSE(refused) << "without a fault: " << refused->message();
+    }
+    operation.after();
+    return places;
+}
+
+}  // namespace
+
 FaultCounts fail_every_place(const Operation& operation) {
-    constexpr unsigned no_end = 5000;
-    FaultCounts counts;
-    for (unsigned nth = 1; nth < no_end; nth += stride()) {
+    FaultCounts counts{.places = places_of(operation)};
+    const auto stride = (counts.places + most_attempts() - 1) / most_attempts();
+    for (unsigned nth = 1; nth <= counts.places; nth += stride) {
         SCOPED_TRACE("place " + std::to_string(nth));
         Refusal refused;
-        bool fired = false;
         operation.before();
         {
             const FailNth fault{nth};
             refused = try_it(operation.attempt);
-            fired = fault.fired();
+            // It may be less far this time.
+            if (fault.fired()) ++counts.failed;
         }
         if (refused) {
-            EXPECT_TRUE(fired) << "nothing failed, but: " << refused->message();
             EXPECT_TRUE(is_fault(*refused)) << refused->code << ' ' << refused->message();
             ++counts.refused;
         }
         SCOPED_TRACE(refused ? "refused: " + refused->message() : "worked");
         operation.after();
-        if (!fired || testing::Test::HasFailure()) return counts;
-        ++counts.places;
+        if (testing::Test::HasFailure()) break;
     }
-    ADD_FAILURE() << "it has no end";
+    EXPECT_LE(counts.refused, counts.failed) << "refused, though nothing failed";
     return counts;
 }
 
@@ -124,17 +141,27 @@ void report_faults(const std::string& operation, const std::string& transport,
 void FaultTable::OnTestIterationEnd(const testing::UnitTest&, int) {
     if (rows().empty()) return;
     FaultCounts all;
-    std::printf("\n%-30s%-12s%10s%10s%10s\n", "failing memory", "transport", "places", "refused",
-                "worked");
+    const auto print = [](const std::string& operation, const std::string& transport,
+                          const FaultCounts& counts) {
+        std::printf("%-30s%-12s%10u%10u%10u%10u%10u\n", operation.c_str(), transport.c_str(),
+                    counts.places, counts.failed, counts.refused, counts.failed - counts.refused,
+                    counts.kept);
+    };
+    std::printf("\n%-30s%-12s%10s%10s%10s%10s%10s\n", "failing memory", "transport", "places",
+                "failed", "refused", "worked", "kept");
     for (const auto& [operation, transport, counts] : rows()) {
-        std::printf("%-30s%-12s%10u%10u%10u\n", operation.c_str(), transport.c_str(), counts.places,
-                    counts.refused, counts.places - counts.refused);
+        print(operation, transport, counts);
         all.places += counts.places;
+        all.failed += counts.failed;
         all.refused += counts.refused;
+        all.kept += counts.kept;
     }
-    if (stride() != 1) std::printf("1 place in %u (STATCHAN_FAIL_STRIDE)\n", stride());
-    std::printf("%-42s%10u%10u%10u\n", (std::to_string(rows().size()) + " operations").c_str(),
-                all.places, all.refused, all.places - all.refused);
+    print(std::to_string(rows().size()) + " operations", "", all);
+    std::printf(
+        "worked: all the same. kept: files, channels, sources and memory that an attempt left behind; "
+        "more than 0 fails the test.\nAt most %u places of an operation are tried "
+        "(STATCHAN_FAIL_ATTEMPTS).\n\n",
+        most_attempts());
     std::fflush(stdout);
 }
 

@@ -37,7 +37,9 @@ class FailNth {
     ~FailNth();
 
     /// There was an n-th.
-    [[nodiscard]] bool fired() const;
+    [[nodiscard]] bool fired() const { return left() == 0; }
+    /// How far it is to it.
+    [[nodiscard]] unsigned left() const;
 
   private:
     int fd_;
@@ -45,8 +47,10 @@ class FailNth {
 
 /// What became of the places of one operation.
 struct FaultCounts {
-    unsigned places = 0;   ///< failed, one in each attempt
+    unsigned places = 0;   ///< that there are
+    unsigned failed = 0;   ///< one in each attempt
     unsigned refused = 0;  ///< attempts that said so
+    unsigned kept = 0;     ///< attempts after which something was there that was not before
 };
 
 /// What is tried, with what goes before and after it without faults.
@@ -56,8 +60,9 @@ struct Operation {
     std::function<void()> after = [] {};
 };
 
-/// Tries with each place in the attempt failed once; with STATCHAN_FAIL_STRIDE=N with 1 in N of them. It may succeed all the same; if it does not, the
-/// error must be a fault. Stops at the first failure of the test.
+/// Tries with each place in the attempt failed once, or, of an operation that has very many, with some
+/// of them. It may succeed all the same; if it does not, the error must be a fault. Stops at the
+/// first failure of the test.
 FaultCounts fail_every_place(const Operation& operation);
 
 /// A row of the table that the suite ends with.
