@@ -39,7 +39,7 @@ qemu_accelerator() {
 # about panics: on a time-out the relay sends an NMI to see what each CPU does.
 qemu_kernel_words() {
 	printf '%s ' console=ttyS0 loglevel=7 panic=-1 tsc=reliable cryptomgr.notests=1 \
-		printk.devkmsg=on unknown_nmi_panic panic_print=0x40 "statchan.share=$SHARE" "statchan.run=$RUN_DIR"
+		printk.devkmsg=on kunit.enable=1 unknown_nmi_panic panic_print=0x40 "statchan.share=$SHARE" "statchan.run=$RUN_DIR"
 	printf '%s' "$APPEND"
 }
 
