@@ -6,7 +6,8 @@ set -u
 
 read -ra options <<<"${STATCHAN_FUZZ-}"
 out=$STATCHAN_EXCHANGE/fuzz-kernel
-ip link add dummy0 type dummy && ip link set dummy0 up
+[[ -e /sys/class/net/dummy0 ]] || ip link add dummy0 type dummy
+ip link set dummy0 up
 "$STATCHAN_BUILD/tests/fuzz/kernel/statchan_fuzz_kernel" --coverage "$out/coverage.txt" \
 	--last "$out/last-program.txt" "${options[@]}"
 status=$?

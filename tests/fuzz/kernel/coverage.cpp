@@ -33,7 +33,8 @@ std::vector<Section> code() {
         if (!name.starts_with("statchan")) continue;
         for (const auto& entry : std::filesystem::directory_iterator{module.path() / "sections"}) {
             const auto section = entry.path().filename().string();
-            if (section.find("text") == std::string::npos) continue;
+            // What loading alone needs is not there any more, and its place is others'.
+            if (section != ".text" && section != ".text.unlikely") continue;
             std::ifstream file{entry.path()};
             std::uint64_t begin = 0;
             if (file >> std::hex >> begin) sections.push_back({name, section, begin});

@@ -9,6 +9,7 @@ __sanitizer_cov_trace_pc in them is a point. COVERAGE-FILE is what the fuzzer wr
 OFFSET, the offset being where that call returns to.
 """
 import collections
+import os
 import pathlib
 import re
 import subprocess
@@ -47,7 +48,7 @@ def files_of(module, points):
 
 def short(path):
     """kernel/emit.c, or "inlined from elsewhere" for a function of the kernel's own headers."""
-    parts = pathlib.PurePath(path).parts
+    parts = pathlib.PurePath(os.path.normpath(path)).parts
     return "/".join(parts[parts.index("kernel"):]) if "kernel" in parts and "include" not in parts else None
 
 
@@ -64,7 +65,7 @@ def main():
         if not points:
             sys.exit(f"{path} has no points of coverage")
         for point, source in files_of(path, points).items():
-            if point[0].startswith((".init", ".exit")):
+            if point[0] not in (".text", ".text.unlikely"):
                 continue  # loading and unloading are not what it calls
             if name := short(source):
                 counts[name][0] += 1

@@ -36,18 +36,24 @@ void change_call(Call& call, Chance& chance) {
     }
 }
 
+// A call of that name, with arguments that it understands, on the first file that was opened.
+template <class List>
+Call call_of(Op op, const List& all, std::string_view name, Chance& chance) {
+    auto call = random_call(chance);
+    call.op = op;
+    call.which = static_cast<std::uint32_t>(
+        std::find_if(all.begin(), all.end(), [&](const auto& each) { return each.name == name; }) -
+        all.begin());
+    for (auto& value : call.values) value.meant = true;
+    call.on = 0;
+    call.flags = ~0U;
+    return call;
+}
+
 // A channel of samples that records come through: what most of the rest is about.
-Program typical(Chance& chance) {
+Program typical_device(Chance& chance) {
     const auto ioctl = [&](std::string_view name) {
-        auto call = random_call(chance);
-        call.op = Op::ioctl;
-        const auto& all = ioctls();
-        call.which = static_cast<std::uint32_t>(
-            std::find_if(all.begin(), all.end(), [&](const auto& each) { return each.name == name; }) -
-            all.begin());
-        for (auto& value : call.values) value.meant = true;
-        call.on = 0;
-        return call;
+        return call_of(Op::ioctl, ioctls(), name, chance);
     };
     auto open = ioctl("CHANNEL_OPEN");
     open.values[3].number = chance.one_in(3) ? chance.below(4) : 1;  // kind
@@ -57,6 +63,46 @@ Program typical(Chance& chance) {
     program[1].values[2].number = program[3].values[2].number = 0;  // name
     program[1].values[3].number = 0;                                // synth
     return program;
+}
+
+// A conversation, of which some is a dump.
+Program typical_netlink(Chance& chance) {
+    Program program{{.op = Op::open_socket}};
+    auto add = call_of(Op::netlink, commands(), "SOURCE_ADD", chance);
+    for (auto& value : add.values) value.number = 0;
+    program.push_back(add);
+    const auto questions = 1 + chance.below(6);
+    for (std::size_t i = 0; i < questions; ++i) {
+        program.push_back(call_of(Op::netlink, commands(), chance.of(commands()).name, chance));
+        Call receive{.op = Op::receive};
+        receive.values[0].number = chance.below(5);
+        program.push_back(receive);
+        if (chance.one_in(3)) program.push_back({.op = Op::join, .flags = 1});
+    }
+    return program;
+}
+
+// The text of a source.
+Program typical_text(Chance& chance) {
+    auto program = typical_device(chance);
+    Call open{.op = Op::open_text, .flags = 1};
+    program.push_back(open);
+    program.push_back({.op = Op::write, .on = 1});
+    program.push_back({.op = Op::read, .on = 1});
+    for (auto& call : program)
+        if (call.op == Op::read) call.values[0].number = chance.below(1U << 16);
+    return program;
+}
+
+Program typical(Chance& chance) {
+    switch (chance.below(4)) {
+        case 0:
+            return typical_netlink(chance);
+        case 1:
+            return typical_text(chance);
+        default:
+            return typical_device(chance);
+    }
 }
 
 }  // namespace
