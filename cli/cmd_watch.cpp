@@ -263,7 +263,7 @@ Result<void> run_watch(Context& context, const WatchOptions& options) {
     auto counters = options.filter.select(before->schema(), options.source);
     if (!counters) return failure(counters);
 
-    const auto result = watch(context, options, *feed, std::move(*before), std::move(*counters));
+    auto result = watch(context, options, *feed, std::move(*before), std::move(*counters));
     Out err{2};
     feed->print_account(context.json ? context.out : err, context.json);
     return result;

@@ -55,8 +55,8 @@ void search(StreamPoint& self) {
         return;
     double good = 0;
     double bad = 0;
-    for (double rate = first_rate; rate > first_rate / 16;
-         rate = bad == 0 ? 2 * rate : (good + bad) / 2) {
+    double rate = first_rate;
+    while (rate > first_rate / 16) {
         auto step = try_rate(self, rate);
         if (!step || !catch_up(self)) return;
         if (step->lost) step = try_rate(self, rate);
@@ -67,6 +67,7 @@ void search(StreamPoint& self) {
             good = std::min(rate, step->offered);
         const bool producer_is_slower = !step->lost && step->offered < rate / near;
         if (producer_is_slower || (bad != 0 && bad < near * good)) break;
+        rate = bad == 0 ? 2 * rate : (good + bad) / 2;
     }
     add_metric(self.point(), "lossless", "1/s", good);
 }

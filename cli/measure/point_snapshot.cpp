@@ -236,6 +236,7 @@ statchan::results::Point measure_snapshots(const Job& job) {
     Window window{static_cast<std::ptrdiff_t>(readings.size())};
     const auto own = own_memory();
     std::vector<std::thread> threads;
+    threads.reserve(readings.size());
     for (auto& reading : readings)
         threads.emplace_back([&] { read(job, window, &reading == &readings.front(), reading); });
     window.begin.arrive_and_wait();

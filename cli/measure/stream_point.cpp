@@ -69,7 +69,7 @@ std::optional<statchan::StreamLedgerEntry> StreamPoint::totals() {
 std::optional<statchan::Batch> StreamPoint::next(statchan::nanoseconds timeout) {
     auto batch = stream_->next(timeout);
     if (!good(batch)) return std::nullopt;
-    return std::move(*batch);
+    return *batch;
 }
 
 std::uint64_t StreamPoint::kernel_memory() const {

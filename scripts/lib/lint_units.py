@@ -18,7 +18,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 # Compiled by these options, files can be one unit.
-ALIKE = re.compile(r'^-([DIWfm]|isystem|std=)')
+ALIKE = re.compile(r'^-([DIfm]|isystem|std=)')
 
 
 class Group:
