@@ -55,8 +55,11 @@ class Calibrate : public testing::Test {
     }
     void expect_done(statchan_calibrate wanted) const {
         ASSERT_EQ(call(wanted), 0) << wanted.step << ": " << sentence();
-        EXPECT_EQ(wanted.iterations, 100U) << wanted.step;
         EXPECT_GT(wanted.ns, 0U) << wanted.step;
+        if (wanted.iterations == 100) return;
+        // The kernel may stop, but not before it has taken long; a debug kernel does.
+        EXPECT_GE(wanted.iterations, 1U) << wanted.step;
+        EXPECT_GT(wanted.ns, 20'000'000U) << wanted.step;
     }
     void expect_refused(statchan_calibrate wanted, const std::string& because) const {
         EXPECT_EQ(call(wanted), EINVAL) << because;
