@@ -128,7 +128,7 @@ TEST_F(LinkTest, IncompleteAnswersAreErrors) {
     EXPECT_FAILS(control.sources(), errc::bad_data);
     kernel.message({family, STATCHAN_CMD_SCHEMA_GET, 0, 1});
     kernel.verdict();
-    EXPECT_FAILS(control.schema(1, "x"), errc::bad_data);
+    EXPECT_FAILS(control.schema(1, "x", 4096), errc::bad_data);
 }
 
 }  // namespace

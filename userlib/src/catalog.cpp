@@ -1,9 +1,22 @@
 // SPDX-License-Identifier: MIT
 #include "catalog.hpp"
 
+#include <linux/statchan.h>
+
+#include <algorithm>
+
 #include "fail.hpp"
 
 namespace statchan::detail {
+namespace {
+
+// No group and no field is without a counter: a length beyond that is a lie not worth memory.
+std::uint64_t most_schema_bytes(std::uint64_t n_counters) {
+    return sizeof(statchan_schema) + std::min<std::uint64_t>(n_counters, STATCHAN_COUNTERS_MAX) *
+                                         (sizeof(statchan_group) + sizeof(statchan_field));
+}
+
+}  // namespace
 
 Result<Catalog::Entry> Catalog::find(std::string_view name) {
     const auto it = sources_.find(name);
@@ -25,7 +38,7 @@ Result<bool> Catalog::refresh(std::string_view name) {
 Result<std::shared_ptr<const Schema>> Catalog::schema(const Entry& source, std::string_view name) {
     const auto it = schemas_.find(source.schema_hash);
     if (it != schemas_.end()) return it->second;
-    const auto blob = control_.schema(source.id, name);
+    const auto blob = control_.schema(source.id, name, most_schema_bytes(source.n_counters));
     if (!blob) return pass_on(blob.error());
     auto schema = Schema::parse(*blob);
     if (!schema) {

@@ -26,8 +26,9 @@ class Control {
                                     std::string_view params) = 0;
     virtual Result<void> remove_source(std::string_view name) = 0;
     virtual Result<void> set_source(std::string_view name, std::string_view params) = 0;
-    /// The blob, unchecked. @p name is for errors only.
-    virtual Result<std::vector<std::byte>> schema(std::uint32_t source, std::string_view name) = 0;
+    /// The blob, unchecked but for its length. @p name is for errors only.
+    virtual Result<std::vector<std::byte>> schema(std::uint32_t source, std::string_view name,
+                                                  std::uint64_t max_bytes) = 0;
     virtual Result<std::vector<ChannelInfo>> channels() = 0;
     virtual Result<std::vector<LedgerEntry>> ledger(std::uint32_t channel) = 0;
 };

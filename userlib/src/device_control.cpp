@@ -115,7 +115,8 @@ Result<void> DeviceControl::set_source(std::string_view name, std::string_view p
     return {};
 }
 
-Result<std::vector<std::byte>> DeviceControl::schema(std::uint32_t source, std::string_view name) {
+Result<std::vector<std::byte>> DeviceControl::schema(std::uint32_t source, std::string_view name,
+                                                     std::uint64_t max_bytes) {
     const Task task{"get the schema of", name};
     std::vector<std::byte> blob(4096);
     for (int attempt = 0; attempt < list_attempts; ++attempt) {
@@ -125,7 +126,7 @@ Result<std::vector<std::byte>> DeviceControl::schema(std::uint32_t source, std::
         req.len = blob.size();
         const int err = device_.try_call(STATCHAN_IOC_SCHEMA, req);
         if (err != 0 && err != EMSGSIZE) return source_failed(device_, err, task);
-        if (req.len > (1U << 30)) break;
+        if (req.len > max_bytes) break;
         if (err == 0 && req.len > blob.size()) break;
         blob.resize(req.len);
         if (err == 0) return blob;

@@ -14,8 +14,6 @@ namespace {
 // A list that changes while it is dumped is dumped again, but not for ever.
 constexpr int dump_attempts = 10;
 
-constexpr std::uint64_t schema_max = 1U << 30;
-
 Result<void> check_name(std::string_view name, Task task) {
     char field[STATCHAN_NAME_MAX];
     return put_name(field, name, task);
@@ -130,12 +128,13 @@ Result<void> NetlinkControl::set_source(std::string_view name, std::string_view 
     return {};
 }
 
-Result<std::vector<std::byte>> NetlinkControl::schema(std::uint32_t source, std::string_view name) {
+Result<std::vector<std::byte>> NetlinkControl::schema(std::uint32_t source, std::string_view name,
+                                                      std::uint64_t max_bytes) {
     const Task task{"get the schema of", name};
     auto request = link_.dump(STATCHAN_CMD_SCHEMA_GET);
     request.put_u32(STATCHAN_A_SOURCE, source).put_u64(STATCHAN_A_LENGTH, datagram_bytes);
     std::vector<std::byte> blob;
-    Pieces pieces{schema_max, task};
+    Pieces pieces{max_bytes, task};
     const auto whole = link_.fetch(std::move(request), task, pieces,
                                    [&](std::size_t bytes) -> std::span<std::byte> {
                                        blob.resize(bytes);

@@ -19,7 +19,8 @@ class NetlinkControl final : public Control {
                             std::string_view params) override;
     Result<void> remove_source(std::string_view name) override;
     Result<void> set_source(std::string_view name, std::string_view params) override;
-    Result<std::vector<std::byte>> schema(std::uint32_t source, std::string_view name) override;
+    Result<std::vector<std::byte>> schema(std::uint32_t source, std::string_view name,
+                                          std::uint64_t max_bytes) override;
     Result<std::vector<ChannelInfo>> channels() override;
     Result<std::vector<LedgerEntry>> ledger(std::uint32_t channel) override;
 
