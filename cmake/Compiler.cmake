@@ -9,7 +9,16 @@ endif()
 if(STATCHAN_SANITIZE)
     add_compile_options(-fsanitize=${STATCHAN_SANITIZE} -fno-sanitize-recover=all
                         -fno-omit-frame-pointer)
-    # The instrumented code confuses this warning; plain builds have it.
-    add_compile_options(-Wno-maybe-uninitialized)
+    # The instrumented code confuses this warning of GCC's; plain builds have it.
+    add_compile_options($<$<C_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
     add_link_options(-fsanitize=${STATCHAN_SANITIZE})
+endif()
+
+if(STATCHAN_FUZZ)
+    if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+        message(FATAL_ERROR "STATCHAN_FUZZ needs clang: CMAKE_C_COMPILER=clang, CMAKE_CXX_COMPILER=clang++")
+    endif()
+    # What may be reached is counted everywhere; the search itself is linked by tests/fuzz/host.
+    add_compile_options(-fsanitize=fuzzer-no-link)
+    add_link_options(-fsanitize=fuzzer-no-link)
 endif()
