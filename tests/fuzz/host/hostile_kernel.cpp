@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "hostile_kernel.hpp"
 
-#include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -93,6 +92,7 @@ int fail(int error) {
 HostileKernel::HostileKernel(Input& input) : input_{input} { current = this; }
 HostileKernel::~HostileKernel() { current = nullptr; }
 HostileKernel* HostileKernel::here() noexcept { return current; }
+bool HostileKernel::owns(const pollfd& one) noexcept { return owns(one.fd); }
 void HostileKernel::Free::operator()(std::byte* p) const noexcept { std::free(p); }
 
 // ---- descriptors ----
@@ -313,10 +313,10 @@ ssize_t HostileKernel::pread(int /*fd*/, std::span<std::byte> to, std::uint64_t 
     return static_cast<ssize_t>(piece);
 }
 
-int HostileKernel::poll(short& found) {
+int HostileKernel::poll(pollfd& one) {
     switch (input_.byte() & 7U) {
         case 1:
-            found = POLLNVAL;
+            one.revents = POLLNVAL;
             return 1;
         case 2:
             return fail(EINTR);
@@ -325,7 +325,7 @@ int HostileKernel::poll(short& found) {
         case 4:
             return 0;
         default:
-            found = POLLIN;
+            one.revents = POLLIN;
             return 1;
     }
 }

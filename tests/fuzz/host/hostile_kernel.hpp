@@ -11,6 +11,7 @@
 
 #include <linux/netlink.h>
 #include <linux/statchan.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -38,6 +39,8 @@ class HostileKernel {
     [[nodiscard]] static HostileKernel* here() noexcept;
     /// Whether a descriptor is one of a hostile kernel's.
     [[nodiscard]] static bool owns(int fd) noexcept { return fd >= first_fd; }
+    /// Elsewhere: GCC takes what ppoll() is given for memory that it only writes.
+    [[nodiscard]] static bool owns(const pollfd& one) noexcept;
 
     // As the system calls: -1 and errno, or what they return.
     [[nodiscard]] int open(std::string_view path);
@@ -49,7 +52,7 @@ class HostileKernel {
     [[nodiscard]] void* map(std::uint64_t offset, std::size_t size);
     /// Whether it was one of ours.
     bool unmap(void* at) noexcept;
-    int poll(short& found);
+    int poll(pollfd& one);
     ssize_t send(std::span<const std::byte> message);
     ssize_t receive(msghdr& to);
     int socket_option(std::span<std::byte> value);

@@ -36,7 +36,8 @@ void is_harmless(std::string_view text, std::string_view allowed) {
 
 void describe(Input& input) {
     const auto link = static_cast<statctl::Link>(input.byte() % 3);
-    statctl::Packet packet{.captured = {}, .length = input.take<std::uint32_t>(), .link = link};
+    statctl::Packet packet{
+        .captured = {}, .length = input.take<std::uint32_t>(), .link = link, .vlan = {}};
     if ((input.byte() & 1U) != 0)
         packet.vlan = statchan::Vlan{.tci = input.take<std::uint16_t>(), .protocol = 0x8100};
     const fuzz::Exactly captured{input.rest()};

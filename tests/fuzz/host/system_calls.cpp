@@ -123,8 +123,8 @@ int munmap(void* at, std::size_t size) noexcept {
 }
 
 int ppoll(pollfd* fds, nfds_t count, const timespec* timeout, const sigset_t* mask) {
-    if (count == 1)
-        if (auto* const kernel = kernel_of(fds->fd)) return kernel->poll(fds->revents);
+    auto* const kernel = HostileKernel::here();
+    if (kernel != nullptr && count == 1 && HostileKernel::owns(*fds)) return kernel->poll(*fds);
     return static_cast<int>(real(SYS_ppoll, fds, count, timeout, mask, sizeof(long)));
 }
 
