@@ -28,7 +28,8 @@ TEST(Time, ConvertsToTheWallClock) {
 // A record may say anything.
 TEST(Time, WhatTheKernelSaysCanBeReckonedWith) {
     const auto now = std::chrono::steady_clock::now();
-    for (const auto ns : {~std::uint64_t{0}, std::uint64_t{1} << 63U, (std::uint64_t{1} << 63U) - 1}) {
+    for (const auto ns :
+         {~std::uint64_t{0}, std::uint64_t{1} << 63U, (std::uint64_t{1} << 63U) - 1}) {
         const auto time = time_from_ns(ns);
         EXPECT_GT(time - now, 100 * 8760h);
         EXPECT_LT(now - time, 0h);

@@ -84,11 +84,11 @@ std::uint64_t from_duration(nanoseconds d) noexcept {
 Result<void> check_version(const Version& module, Task task) {
     constexpr std::uint32_t most_cpus = 65536;
     if (module.abi != STATCHAN_ABI) {
-        return fail(errc::abi_mismatch, task,
-                    fmt::format("the module speaks ABI {}, this library ABI {}", module.abi,
-                                STATCHAN_ABI),
-                    module.abi < STATCHAN_ABI ? "load the module that was built with this library"
-                                              : "update this library");
+        return fail(
+            errc::abi_mismatch, task,
+            fmt::format("the module speaks ABI {}, this library ABI {}", module.abi, STATCHAN_ABI),
+            module.abi < STATCHAN_ABI ? "load the module that was built with this library"
+                                      : "update this library");
     }
     if (module.nr_cpus == 0 || module.nr_cpus > most_cpus)
         return fail_data(task, fmt::format("{} CPUs make no sense", module.nr_cpus));

@@ -130,8 +130,8 @@ int HostileKernel::close(int fd) noexcept {
 // ---- lies ----
 
 bool HostileKernel::fails() {
-    constexpr std::array errors{EINTR,  EAGAIN, ENOENT, EPERM,   ENODEV, EMSGSIZE, ESTALE, ENOMEM,
-                                EINVAL, EIO,    ENXIO,  ENOBUFS, EBUSY,  ETIMEDOUT};
+    constexpr std::array errors{EINTR,  EAGAIN, ENOENT, EPERM, ENODEV,  EMSGSIZE, ESTALE,
+                                ENOMEM, EINVAL, EIO,    ENXIO, ENOBUFS, EBUSY,    ETIMEDOUT};
     const auto how = input_.byte();
     // When the input is used up all are honest, so that everything ends.
     if (how < 0xe0) return false;
@@ -251,16 +251,15 @@ void HostileKernel::answer(unsigned long request, void* argument) {
             auto& req = as<statchan_read>(argument);
             auto* const to = reinterpret_cast<std::byte*>(static_cast<std::uintptr_t>(req.buf));
             if (input_.empty()) req.flags = STATCHAN_CHAN_EOS;
-            req.len = static_cast<std::uint64_t>(
-                some_of_input({to, static_cast<std::size_t>(req.len)}));
+            req.len =
+                static_cast<std::uint64_t>(some_of_input({to, static_cast<std::size_t>(req.len)}));
             return;
         }
         case STATCHAN_IOC_LEDGER: {
             auto& req = as<statchan_ledger_req>(argument);
             std::array entries{ledger(0), ledger(1)};
             patch(std::as_writable_bytes(std::span{entries}));
-            answer_bytes(req.buf, req.count * sizeof entries[0],
-                         std::as_bytes(std::span{entries}));
+            answer_bytes(req.buf, req.count * sizeof entries[0], std::as_bytes(std::span{entries}));
             req.count = nr_cpus;
             if (input_.empty()) req.flags = STATCHAN_CHAN_EOS;
             return;

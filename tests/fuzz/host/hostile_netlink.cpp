@@ -94,7 +94,8 @@ void HostileKernel::reply_verdict(std::uint16_t type, std::uint32_t seq) {
         int error = 0;
         nlmsghdr request{};
     } const payload;
-    datagrams_.push_back(MessageWriter{type, NLM_F_CAPPED, seq}.raw(&payload, sizeof payload).done());
+    datagrams_.push_back(
+        MessageWriter{type, NLM_F_CAPPED, seq}.raw(&payload, sizeof payload).done());
 }
 
 void HostileKernel::reply_family(std::uint32_t seq) {
@@ -125,8 +126,8 @@ void HostileKernel::reply_family(std::uint32_t seq) {
 void HostileKernel::reply_pieces(std::uint32_t seq, std::uint8_t cmd,
                                  std::span<const std::byte> whole) {
     const auto half = whole.size() / 2 / 8 * 8;
-    for (const auto& [at, piece] : {std::pair{std::size_t{0}, whole.first(half)},
-                                    std::pair{half, whole.subspan(half)}}) {
+    for (const auto& [at, piece] :
+         {std::pair{std::size_t{0}, whole.first(half)}, std::pair{half, whole.subspan(half)}}) {
         MessageWriter message{family, NLM_F_MULTI, seq};
         message.genl(cmd).number(STATCHAN_A_GENERATION, std::uint64_t{9});
         if (at == 0) message.number(STATCHAN_A_LENGTH, std::uint64_t{whole.size()});
@@ -200,12 +201,12 @@ void HostileKernel::reply(std::uint16_t type, std::uint32_t seq, std::uint8_t cm
                 statchan_ledger entry{};
                 entry.cpu = cpu;
                 entry.produced = entry.accepted = entry.next_seq = input_.byte();
-                datagrams_.push_back(
-                    message()
-                        .number(STATCHAN_A_FLAGS,
-                                input_.empty() ? STATCHAN_CHAN_EOS : std::uint32_t{0})
-                        .attr(STATCHAN_A_LEDGER, &entry, sizeof entry)
-                        .done());
+                datagrams_.push_back(message()
+                                         .number(STATCHAN_A_FLAGS, input_.empty()
+                                                                       ? STATCHAN_CHAN_EOS
+                                                                       : std::uint32_t{0})
+                                         .attr(STATCHAN_A_LEDGER, &entry, sizeof entry)
+                                         .done());
             }
             break;
         default:

@@ -121,7 +121,8 @@ void structures(Input& input) {
     const auto transport = to_transport_info(take_struct<statchan_transport_info>(input));
     must(transport.name.size() <= STATCHAN_NAME_MAX, "a name ends in its field");
     must(!to_string(transport.capabilities).empty(), "capabilities have words");
-    static_cast<void>(check_version({.abi = input.take<std::uint32_t>(), .nr_cpus = input.byte()}, {}));
+    static_cast<void>(
+        check_version({.abi = input.take<std::uint32_t>(), .nr_cpus = input.byte()}, {}));
 }
 
 }  // namespace

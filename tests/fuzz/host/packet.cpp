@@ -130,11 +130,8 @@ void write_capture(Input& input) {
             bytes.insert(bytes.end(), second.begin(), second.end());
             writer.add_packet(packet, std::array{first, second});
         }
-        writer.add_statistics({.interface = 0,
-                               .time_ns = 0,
-                               .delivered = sent.size(),
-                               .lost = {},
-                               .comment = name});
+        writer.add_statistics(
+            {.interface = 0, .time_ns = 0, .delivered = sent.size(), .lost = {}, .comment = name});
     });
     must(read_capture(file).packets == sent, "what was captured is in the file");
 }

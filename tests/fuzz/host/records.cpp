@@ -32,8 +32,7 @@ constexpr std::size_t chunks_per_batch = 4;
 class Hostile final : public StreamBackend {
   public:
     explicit Hostile(Input& input)
-        : StreamBackend{{.transport = "fuzz", .source = "sw0", .nr_cpus = nr_cpus}},
-          input_{input} {
+        : StreamBackend{{.transport = "fuzz", .source = "sw0", .nr_cpus = nr_cpus}}, input_{input} {
         identity_.effective.batch_bytes = 4096;
     }
     [[nodiscard]] int fd() const noexcept override { return -1; }
@@ -73,7 +72,8 @@ Result<void> Hostile::add(Chunk chunk, std::uint8_t how) {
         case 2:
             return add_limited(chunk, {.cpu = cpu, .soft_bytes = input_.byte()});
         case 3:
-            return add_limited(chunk, {.cpu = cpu, .longest_cut = std::size_t{1} + input_.take<std::uint16_t>()});
+            return add_limited(
+                chunk, {.cpu = cpu, .longest_cut = std::size_t{1} + input_.take<std::uint16_t>()});
         case 4:
             // As of a BPF ring: one record at a time.
             if (chunk.size() >= wire::head_bytes && add_next(cpu, chunk)) return {};

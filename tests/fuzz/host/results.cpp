@@ -58,7 +58,8 @@ void give_advice(const Results& results, Input& input) {
     need.rate = input.take<std::uint32_t>();
     need.no_loss = (input.byte() & 1U) != 0;
     for (const auto& verdict : advise(results, need))
-        must(std::isfinite(verdict.cpu_share) || !verdict.excluded.empty(), "a prediction is a number");
+        must(std::isfinite(verdict.cpu_share) || !verdict.excluded.empty(),
+             "a prediction is a number");
     for (const auto* workload : {"snapshot", "producer"})
         static_cast<void>(sizes_between(results, workload));
     static_cast<void>(median_error(predictions(results, results)));

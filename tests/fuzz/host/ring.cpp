@@ -4,6 +4,8 @@
 // streams do it.
 //
 // Input: which; layout, then positions and bytes of the ring; before each look some are changed.
+#include "ring.hpp"
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,7 +18,6 @@
 #include "bpf_ring.hpp"
 #include "check.hpp"
 #include "input.hpp"
-#include "ring.hpp"
 
 namespace {
 
@@ -62,8 +63,8 @@ class Area {
     };
     using Pages = std::unique_ptr<std::byte, Free>;
     static Pages pages(std::size_t count) {
-        return Pages{static_cast<std::byte*>(
-            std::aligned_alloc(page_bytes(), count * page_bytes()))};
+        return Pages{
+            static_cast<std::byte*>(std::aligned_alloc(page_bytes(), count * page_bytes()))};
     }
 
     std::size_t data_;
@@ -160,7 +161,8 @@ void copied(Input& input, Area& area, Ring& ring, Accounting& accounting) {
         change_ring(input, area, base);
         const auto copy = ring.copy(to, task);
         if (!copy) return fuzz::is_told(copy.error());
-        must(copy->bytes.empty() || fuzz::inside(copy->bytes, to), "the copy is where it should be");
+        must(copy->bytes.empty() || fuzz::inside(copy->bytes, to),
+             "the copy is where it should be");
         const auto found =
             use(input, area, accounting, copy->bytes, {.cpu = 0, .longest_cut = to.size()});
         if (!found) return;
@@ -184,8 +186,8 @@ void mmap_ring(Input& input, bool overwrite) {
 
 void layouts(Input& input) {
     statchan_channel_req answer{};
-    answer.page_size = input.byte() != 0 ? static_cast<std::uint32_t>(page_bytes())
-                                         : input.take<std::uint32_t>();
+    answer.page_size =
+        input.byte() != 0 ? static_cast<std::uint32_t>(page_bytes()) : input.take<std::uint32_t>();
     const auto shift = input.byte();
     answer.got.buffer_size = shift < 64 ? 1ULL << shift : input.take<std::uint64_t>();
     answer.ring_stride = position(input, 2 * (page_bytes() + answer.got.buffer_size));
@@ -206,8 +208,7 @@ bool collect_bpf(Input& input, Area& area, BpfRing& ring, Accounting& accounting
         if (found == BpfRing::Found::bad) return false;
         must(fuzz::inside(record, area.data()), "a record lies in the ring");
         must(record.size() >= wire::head_bytes, "a record has a head");
-        if (!accounting.take_next(0, record) &&
-            !use(input, area, accounting, record, {.cpu = 0}))
+        if (!accounting.take_next(0, record) && !use(input, area, accounting, record, {.cpu = 0}))
             return false;
     }
     return true;
@@ -224,7 +225,8 @@ void bpf_ring(Input& input) {
         put(area.producer(), base);
         change_data(input, area);
         static_cast<void>(ring.waits(input.byte(), input.byte()));
-        if (!collect_bpf(input, area, ring, accounting)) return fuzz::is_told(ring.bad(task).value());
+        if (!collect_bpf(input, area, ring, accounting))
+            return fuzz::is_told(ring.bad(task).value());
         static_cast<void>(ring.ended());
         ring.give_back();
     }

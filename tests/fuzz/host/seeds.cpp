@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Writes first inputs for the search, from what an honest kernel sends: `fuzz_seeds FOLDER RESULTS.pb`.
-// What is kept in corpus/ grew from these.
+// Writes first inputs for the search, from what an honest kernel sends: `fuzz_seeds FOLDER
+// RESULTS.pb`. What is kept in corpus/ grew from these.
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 #include <linux/statchan.h>
@@ -146,8 +146,19 @@ void ledgers(Folder folder) {
         sums.put(std::uint64_t{0}).byte(0).byte(0).byte(0);
     }
     folder.add(sums);
-    folder.add(Seed{}.byte(1).byte(0).byte(5).byte(7).byte(1).byte(5).put(2U).byte(1).byte(9).put(1U)
-                   .byte(2).byte(12));
+    folder.add(Seed{}
+                   .byte(1)
+                   .byte(0)
+                   .byte(5)
+                   .byte(7)
+                   .byte(1)
+                   .byte(5)
+                   .put(2U)
+                   .byte(1)
+                   .byte(9)
+                   .put(1U)
+                   .byte(2)
+                   .byte(12));
     statchan_source_info source{};
     std::strcpy(source.name, "sw0");
     statchan_channel_info channel{};
@@ -155,8 +166,16 @@ void ledgers(Folder folder) {
     channel.kind = STATCHAN_CHANNEL_LIVE;
     statchan_transport_info transport{};
     transport.caps = 0xff;
-    folder.add(Seed{}.byte(2).byte(0xff).put(source).byte(0xff).put(channel).byte(0xff).put(transport)
-                   .put(1U).byte(2));
+    folder.add(Seed{}
+                   .byte(2)
+                   .byte(0xff)
+                   .put(source)
+                   .byte(0xff)
+                   .put(channel)
+                   .byte(0xff)
+                   .put(transport)
+                   .put(1U)
+                   .byte(2));
 }
 
 // Zeroes are honest answers; see HostileKernel::fails() and patch().
@@ -186,7 +205,9 @@ void devices(Folder folder) {
 
 void netlink(Folder folder) {
     statchan::detail::Request request{33, STATCHAN_CMD_SAMPLES, 0, 1};
-    request.put_u32(STATCHAN_A_CHANNEL, 4).put_u32(STATCHAN_A_CPU, 0).put_u64(STATCHAN_A_POSITION, 0);
+    request.put_u32(STATCHAN_A_CHANNEL, 4)
+        .put_u32(STATCHAN_A_CPU, 0)
+        .put_u64(STATCHAN_A_POSITION, 0);
     request.put_text(STATCHAN_A_TEXT, "a sentence").put_u64(STATCHAN_A_OFFSET, 0);
     request.put_text(STATCHAN_A_DATA, "0123456789abcdef");
     const auto message = request.finish(7);
@@ -271,7 +292,8 @@ void results(Folder folder, const fs::path& measured) {
     some.clear_points();
     keep_first(*some.mutable_primitives(), 2);
     some.mutable_environment()->clear_mitigations();
-    for (const auto* workload : {"snapshot", "samples", "producer", "latency", "lossless", "control"}) {
+    for (const auto* workload :
+         {"snapshot", "samples", "producer", "latency", "lossless", "control"}) {
         auto part = some;
         for (const auto& point : all.points())
             if (point.workload() == workload && part.points_size() < 6) *part.add_points() = point;

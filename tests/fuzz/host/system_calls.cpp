@@ -168,8 +168,8 @@ ssize_t sendto(int fd, const void* from, std::size_t size, int flags, const sock
 
 ssize_t sendmsg(int fd, const msghdr* message, int flags) {
     if (auto* const kernel = kernel_of(fd))
-        return kernel->send({static_cast<const std::byte*>(message->msg_iov->iov_base),
-                             message->msg_iov->iov_len});
+        return kernel->send(
+            {static_cast<const std::byte*>(message->msg_iov->iov_base), message->msg_iov->iov_len});
     return real(SYS_sendmsg, fd, message, flags);
 }
 
