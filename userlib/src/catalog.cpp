@@ -3,8 +3,6 @@
 
 #include <linux/statchan.h>
 
-#include <algorithm>
-
 #include "fail.hpp"
 
 namespace statchan::detail {
@@ -12,8 +10,7 @@ namespace {
 
 // No group and no field is without a counter: a length beyond that is a lie not worth memory.
 std::uint64_t most_schema_bytes(std::uint64_t n_counters) {
-    return sizeof(statchan_schema) + std::min<std::uint64_t>(n_counters, STATCHAN_COUNTERS_MAX) *
-                                         (sizeof(statchan_group) + sizeof(statchan_field));
+    return sizeof(statchan_schema) + n_counters * (sizeof(statchan_group) + sizeof(statchan_field));
 }
 
 }  // namespace
@@ -31,6 +28,10 @@ Result<bool> Catalog::refresh(std::string_view name) {
     if (it != sources_.end()) sources_.erase(it);
     const auto info = control_.source(name);
     if (!info) return pass_on(info.error());
+    // Buffers are sized by it.
+    if (info->n_counters > STATCHAN_COUNTERS_MAX)
+        return fail_data({"look up source", name},
+                         std::to_string(info->n_counters) + " counters are too many");
     sources_[std::string{name}] = {info->id, info->n_counters, info->schema_hash};
     return info->id != before.id;
 }
