@@ -118,8 +118,9 @@ static bool rings_drained(struct statchan_channel *ch)
 		struct statchan_ring *ring = per_cpu_ptr(ch->cpu, cpu)->priv;
 
 		/* pairs with statchan_ring_commit() */
-		if (ring->consumer->pos + ring->taken !=
-		    smp_load_acquire(&ring->producer->head))
+		u64 head = smp_load_acquire(&ring->producer->head);
+
+		if (ring->consumer->pos + ring->taken != head)
 			return false;
 	}
 	return true;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // Every place at which the kernel can fail for lack of memory or at a copy, one at a time, in every
-// operation: the caller is told or it worked, nothing is kept, the next attempt works, and the books
-// close. Needs a kernel with fault injection: scripts/vm --kernel debug. (The faults switch of
-// faults.cpp is in every kernel, and knows the places by name.)
+// operation: the caller is told or it worked, nothing is kept, the next attempt works, and the
+// books close. Needs a kernel with fault injection: scripts/vm --kernel debug. (The faults switch
+// of faults.cpp is in every kernel, and knows the places by name.)
 #include <dirent.h>
 
 #include <algorithm>
@@ -150,9 +150,9 @@ TEST_P(FailingMemoryOfControl, Interface) {
         const auto made = here.source("dummy0").has_value();
         EXPECT_EQ(here.remove_source("dummy0").has_value(), made);
     };
-    step("watch an interface",
-         {.attempt = [&] { return refusal(here.add_source("dummy0", "netdev")); },
-          .after = forget});
+    step(
+        "watch an interface",
+        {.attempt = [&] { return refusal(here.add_source("dummy0", "netdev")); }, .after = forget});
 }
 
 TEST_P(FailingMemoryOfControl, Events) {
@@ -221,15 +221,16 @@ OVER_TRANSPORTS_WITH(FailingMemoryOfSamples, statchan::Capability::samples);
 
 TEST_P(FailingMemoryOfSamples, Subscribe) {
     Synth synth{"size=64"};
-    step("open a channel", {.attempt = [&] { return refusal(client.subscribe(synth.name(), small)); },
-                            .after =
-                                [&] {
-                                    auto stream = subscribe(synth);
-                                    Reader reader{stream};
-                                    synth.emit(5);
-                                    EXPECT_TRUE(reader.records(5));
-                                    EXPECT_EQ(reader.received(), 5U);
-                                }});
+    step("open a channel",
+         {.attempt = [&] { return refusal(client.subscribe(synth.name(), small)); },
+          .after =
+              [&] {
+                  auto stream = subscribe(synth);
+                  Reader reader{stream};
+                  synth.emit(5);
+                  EXPECT_TRUE(reader.records(5));
+                  EXPECT_EQ(reader.received(), 5U);
+              }});
 }
 
 // What a failed read has not delivered comes with the next one, or the socket has lost it, which

@@ -75,7 +75,8 @@ Family ask_for_family() {
                            if (type != CTRL_ATTR_MCAST_GROUPS) return;
                            each_attribute(payload, [&](int, Bytes group) {
                                each_attribute(group, [&](int of, Bytes id) {
-                                   if (of == CTRL_ATTR_MCAST_GRP_ID) family.groups.push_back(get<int>(id));
+                                   if (of == CTRL_ATTR_MCAST_GRP_ID)
+                                       family.groups.push_back(get<int>(id));
                                });
                            });
                        });

@@ -134,7 +134,8 @@ void Machine::run_twice(const Program& program) {
 void Machine::execute(const Call& call) {
     switch (call.op) {
         case Op::open_device:
-            return keep_file(::open("/dev/statchan", O_RDWR | O_CLOEXEC | (call.flags & O_NONBLOCK)));
+            return keep_file(
+                ::open("/dev/statchan", O_RDWR | O_CLOEXEC | (call.flags & O_NONBLOCK)));
         case Op::open_text:
             return open_text(call);
         case Op::open_relay:
@@ -197,7 +198,8 @@ void Machine::open_text(const Call& call) {
     auto path = std::string{"/proc/net/" STATCHAN_PROC_DIR "/"};
     path += one_of(names, call.values[0].number);
     if (call.values[1].number % 4 == 0) path += "~legacy";
-    keep_file(::open(path.c_str(), (call.flags & 1U) != 0 ? O_RDWR | O_CLOEXEC : O_RDONLY | O_CLOEXEC));
+    keep_file(
+        ::open(path.c_str(), (call.flags & 1U) != 0 ? O_RDWR | O_CLOEXEC : O_RDONLY | O_CLOEXEC));
 }
 
 void Machine::open_relay(const Call& call) {
@@ -281,8 +283,9 @@ void Machine::ioctl(const Call& call) {
     if (::ioctl(file(call), what.request, bytes.data()) < 0) return;
     for (const auto& field : what.fields)
         if (field.answers)
-            learn(field, std::span{bytes}, what.request == STATCHAN_IOC_CHANNEL_OPEN ||
-                                               what.request == STATCHAN_IOC_CHANNEL_NEXT);
+            learn(field, std::span{bytes},
+                  what.request == STATCHAN_IOC_CHANNEL_OPEN ||
+                      what.request == STATCHAN_IOC_CHANNEL_NEXT);
 }
 
 void Machine::learn(const Field& field, std::span<const std::uint8_t> answer, bool is_channel) {
@@ -295,7 +298,8 @@ void Machine::learn(const Field& field, std::span<const std::uint8_t> answer, bo
     if (!is_channel || answer.size() < sizeof channel) return;
     std::memcpy(&channel, answer.data(), sizeof channel);
     if (channel.ring_stride != 0) stride_ = channel.ring_stride;
-    if (channel.path[0] == '/') relay_folder_.assign(channel.path, ::strnlen(channel.path, sizeof channel.path));
+    if (channel.path[0] == '/')
+        relay_folder_.assign(channel.path, ::strnlen(channel.path, sizeof channel.path));
 }
 
 // ---- generic netlink ----
@@ -398,7 +402,8 @@ void Machine::poll(const Call& call) {
 void Machine::splice(const Call& call) {
     int ends[2];
     if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) return;
-    ::splice(file(call), nullptr, ends[1], nullptr, call.values[0].number % 65536, SPLICE_F_NONBLOCK);
+    ::splice(file(call), nullptr, ends[1], nullptr, call.values[0].number % 65536,
+             SPLICE_F_NONBLOCK);
     ::close(ends[0]);
     ::close(ends[1]);
 }
@@ -406,7 +411,8 @@ void Machine::splice(const Call& call) {
 // ---- mappings ----
 
 void Machine::reserve(std::uint8_t* begin, std::size_t length) {
-    ::mmap(begin, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    ::mmap(begin, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+           0);
 }
 
 // Lengths that don't fit a place.
@@ -417,8 +423,9 @@ void Machine::map_anywhere(int fd, std::size_t bytes, int protection, std::uint6
 
 void Machine::map(const Call& call) {
     const std::array<std::uint64_t, 7> offsets{
-        STATCHAN_MMAP_RING,           STATCHAN_MMAP_RING + page,   STATCHAN_MMAP_RING + stride_,
-        STATCHAN_MMAP_RING + stride_ + page, STATCHAN_MMAP_SNAPSHOT, STATCHAN_MMAP_LIVE,
+        STATCHAN_MMAP_RING,           STATCHAN_MMAP_RING + page,
+        STATCHAN_MMAP_RING + stride_, STATCHAN_MMAP_RING + stride_ + page,
+        STATCHAN_MMAP_SNAPSHOT,       STATCHAN_MMAP_LIVE,
         STATCHAN_MMAP_CALIBRATE};
     const auto& [offset, length, sharing, where] =
         std::tie(call.values[0], call.values[1], call.values[2], call.values[3]);
@@ -457,15 +464,17 @@ void Machine::remap(const Call& call) const {
 }
 
 void Machine::advise(const Call& call) const {
-    static constexpr std::array advices{MADV_DONTNEED, MADV_WILLNEED, MADV_DONTFORK, MADV_DOFORK,
-                                        MADV_REMOVE,   MADV_COLD,     MADV_POPULATE_READ};
+    static constexpr std::array advices{MADV_DONTNEED,     MADV_WILLNEED, MADV_DONTFORK,
+                                        MADV_DOFORK,       MADV_REMOVE,   MADV_COLD,
+                                        MADV_POPULATE_READ};
     ::madvise(place(call.on), page * (1 + call.values[1].number % 64),
               advices[call.values[0].number % advices.size()]);
 }
 
 // A forged position, as a rule: the consumer's is the first word.
 void Machine::poke(const Call& call) const {
-    auto* word = reinterpret_cast<volatile std::uint64_t*>(place(call.on)) + call.values[1].number % 8;
+    auto* word =
+        reinterpret_cast<volatile std::uint64_t*>(place(call.on)) + call.values[1].number % 8;
     touch([&] { *word = call.values[0].number; });
 }
 

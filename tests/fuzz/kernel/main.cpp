@@ -2,8 +2,8 @@
 //
 // A fuzzer of what user space can ask of the module: ioctl, generic netlink, read, write, mmap and
 // what can be done to mappings, on all files that it makes. It keeps programs that reached
-// something new in the modules (KCOV) and changes them. What is wrong the kernel itself tells: KASAN,
-// lockdep, UBSAN, leaks. Runs as root in scripts/vm --kernel debug: scripts/fuzz-kernel.
+// something new in the modules (KCOV) and changes them. What is wrong the kernel itself tells:
+// KASAN, lockdep, UBSAN, leaks. Runs as root in scripts/vm --kernel debug: scripts/fuzz-kernel.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>

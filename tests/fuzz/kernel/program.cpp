@@ -17,7 +17,8 @@ constexpr std::array likely{
 };
 
 Value random_value(Chance& chance) {
-    return {.meant = !chance.one_in(8), .number = chance.one_in(3) ? chance.number() : chance.below(8)};
+    return {.meant = !chance.one_in(8),
+            .number = chance.one_in(3) ? chance.number() : chance.below(8)};
 }
 
 void change_call(Call& call, Chance& chance) {
@@ -109,8 +110,9 @@ Program typical(Chance& chance) {
 
 Call random_call(Chance& chance) {
     Call call;
-    call.op = chance.one_in(2) ? static_cast<Op>(chance.below(static_cast<std::size_t>(Op::last_op) + 1))
-                               : chance.of(likely);
+    call.op = chance.one_in(2)
+                  ? static_cast<Op>(chance.below(static_cast<std::size_t>(Op::last_op) + 1))
+                  : chance.of(likely);
     call.which = static_cast<std::uint32_t>(chance.any());
     call.on = static_cast<std::uint32_t>(chance.below(4));
     call.flags = chance.one_in(4) ? static_cast<std::uint32_t>(chance.any()) : ~0U;
@@ -136,7 +138,8 @@ Program changed(const Program& parent, const Program& other, Chance& chance) {
                 break;
             case 1:
                 if (program.size() > 1)
-                    program.erase(program.begin() + static_cast<std::ptrdiff_t>(chance.below(program.size())));
+                    program.erase(program.begin() +
+                                  static_cast<std::ptrdiff_t>(chance.below(program.size())));
                 break;
             case 2:  // what comes after is somebody else's
                 program.resize(static_cast<std::size_t>(place));
@@ -156,15 +159,16 @@ Program changed(const Program& parent, const Program& other, Chance& chance) {
 
 std::string describe(const Program& program) {
     static constexpr std::array op_names{
-        "open_device", "open_text", "open_relay", "open_socket", "ioctl",    "netlink",
-        "receive",     "join",      "set_rcvbuf", "read",        "pread",    "write",
-        "poll",        "splice",    "map",        "unmap",       "protect",  "remap",
+        "open_device", "open_text", "open_relay", "open_socket", "ioctl",     "netlink",
+        "receive",     "join",      "set_rcvbuf", "read",        "pread",     "write",
+        "poll",        "splice",    "map",        "unmap",       "protect",   "remap",
         "advise",      "poke",      "peek",       "fork",        "duplicate", "close"};
     static_assert(op_names.size() == static_cast<std::size_t>(Op::last_op) + 1);
     std::string text;
     for (const auto& call : program) {
         text += op_names.at(static_cast<std::size_t>(call.op));
-        if (call.op == Op::ioctl) text += " " + std::string{ioctls()[call.which % ioctls().size()].name};
+        if (call.op == Op::ioctl)
+            text += " " + std::string{ioctls()[call.which % ioctls().size()].name};
         if (call.op == Op::netlink)
             text += " " + std::string{commands()[call.which % commands().size()].name};
         text += " on " + std::to_string(call.on) + " flags " + std::to_string(call.flags) + ":";

@@ -158,7 +158,8 @@ void FaultTable::OnTestIterationEnd(const testing::UnitTest&, int) {
     }
     print(std::to_string(rows().size()) + " operations", "", all);
     std::printf(
-        "worked: all the same. kept: files, channels, sources and memory that an attempt left behind; "
+        "worked: all the same. kept: files, channels, sources and memory that an attempt left "
+        "behind; "
         "more than 0 fails the test.\nAt most %u places of an operation are tried "
         "(STATCHAN_FAIL_ATTEMPTS).\n\n",
         most_attempts());

@@ -60,9 +60,9 @@ struct Operation {
     std::function<void()> after = [] {};
 };
 
-/// Tries with each place in the attempt failed once, or, of an operation that has very many, with some
-/// of them. It may succeed all the same; if it does not, the error must be a fault. Stops at the
-/// first failure of the test.
+/// Tries with each place in the attempt failed once, or, of an operation that has very many, with
+/// some of them. It may succeed all the same; if it does not, the error must be a fault. Stops at
+/// the first failure of the test.
 FaultCounts fail_every_place(const Operation& operation);
 
 /// A row of the table that the suite ends with.

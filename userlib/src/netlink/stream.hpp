@@ -63,7 +63,7 @@ class NetlinkStream final : public StreamBackend, private Receiver {
     Positions positions_;
     std::uint64_t not_received_ = 0;  // messages, for want of memory or by a failed copy
     std::optional<Error> trouble_;    // found in a message that was being received
-    bool overrun_ = false;          // the socket has lost something, once
+    bool overrun_ = false;            // the socket has lost something, once
     // After an overrun the end-of-stream message itself may be what was lost.
     enum class End { untroubled, unsure, suspected, told, reached } end_ = End::untroubled;
 };

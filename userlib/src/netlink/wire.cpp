@@ -11,8 +11,7 @@ namespace statchan::detail {
 
 // ---- requests ----
 
-Request::Request(std::uint16_t family, std::uint8_t cmd, std::uint16_t flags,
-                 std::uint8_t version)
+Request::Request(std::uint16_t family, std::uint8_t cmd, std::uint16_t flags, std::uint8_t version)
     : is_dump_{(flags & NLM_F_DUMP) == NLM_F_DUMP} {
     bytes_.reserve(256);
     nlmsghdr header{};
