@@ -32,10 +32,11 @@ debug_kernel_source_version() {
 # Where a kernel is, or will be.
 debug_kernel_folder() {
 	local version hash
+	local -a fragments
 	version=$(debug_kernel_source_version)
 	[[ -n $version ]] || return
-	# shellcheck disable=SC2046
-	hash=$(cat $(debug_kernel_fragments "$1") | sha256sum | head -c 12)
+	mapfile -t fragments < <(debug_kernel_fragments "$1")
+	hash=$(cat "${fragments[@]}" | sha256sum | head -c 12)
 	printf '%s\n' "$(lab_cache)/kernels/$1-$version-$hash-$DEBUG_KERNEL_LAYOUT"
 }
 
@@ -87,8 +88,7 @@ debug_kernel_source() {
 debug_kernel_configure() {
 	local name=$1 source=$2 build=$3 lines line symbol missing=0
 	lines=$build/wanted.config
-	# shellcheck disable=SC2046
-	cat $(debug_kernel_fragments "$name") >"$lines"
+	debug_kernel_fragments "$name" | xargs -d '\n' cat >"$lines"
 	make -s -C "$source" O="$build" KCONFIG_ALLCONFIG="$lines" allnoconfig || return
 	while IFS= read -r line; do
 		symbol=$(grep -oE 'CONFIG_[A-Z0-9_]+' <<<"$line")
