@@ -4,6 +4,7 @@
 // elsewhere. In the lab:
 //
 //	build/tests/cli/test_cli --gtest_filter='Guest*'
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -174,15 +175,15 @@ TEST_F(Guest, SamplesInTheShapesThereAre) {
 
 TEST_F(Guest, SignalsEndCleanlyWithTheLedger) {
     for (const std::string signal : {"INT", "TERM"}) {
-        const auto outcome = shell_within_a_minute("$STATCTL samples sw0 & " + ready + opened +
-                                                   "kill -" + signal + " $!; wait $!");
+        const auto outcome = shell_within_a_minute(
+            fmt::format("$STATCTL samples sw0 & {}{}kill -{} $!; wait $!", ready, opened, signal));
         EXPECT_EQ(outcome.status, 0) << outcome.err;
         EXPECT_NE(outcome.err.find("0 samples of sw0 over mmap"), std::string::npos) << outcome.err;
         EXPECT_NE(outcome.err.find("PRODUCED"), std::string::npos) << outcome.err;
     }
     for (const std::string command : {"monitor", "watch sw0"}) {
-        const auto outcome =
-            shell_within_a_minute("$STATCTL " + command + " & " + ready + "kill -INT $!; wait $!");
+        const auto outcome = shell_within_a_minute(
+            fmt::format("$STATCTL {} & {}kill -INT $!; wait $!", command, ready));
         EXPECT_EQ(outcome.status, 0) << command << ": " << outcome.err;
         EXPECT_EQ(outcome.err, "") << command;
     }

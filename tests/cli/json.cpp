@@ -29,7 +29,7 @@ TEST(JsonText, WhatIsNoNumberIsNull) {
 
 TEST(JsonText, AnyStringComesBack) {
     using namespace std::string_literals;
-    for (const auto& text : {""s, "plain"s, "a \"quoted\" \\ word"s, "line\nline\ttab"s, "\0nul"s,
+    for (const auto& text : {""s, "plain"s, R"(a "quoted" \ word)"s, "line\nline\ttab"s, "\0nul"s,
                              "\u00fcml\u00e4ut"s, "\x7f"s}) {
         EXPECT_EQ(nlohmann::json::parse(Json{text}.text), text);
     }

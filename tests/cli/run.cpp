@@ -30,6 +30,7 @@ Outcome run(const std::vector<std::string>& words) {
     const TemporaryFile out;
     const TemporaryFile err;
     std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
     for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
     posix_spawn_file_actions_t files;

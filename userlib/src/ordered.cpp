@@ -18,26 +18,26 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// One record, in memory that it shares with those that came with it.
-struct Held {
-    Time due_order{};  // its time, or that of the one before on its CPU if that is later
-    std::uint64_t number = 0;
-    Time time{};
-    bool sample = false;
-    std::shared_ptr<const std::vector<std::byte>> memory{};
-    Chunk record{};
-};
-
-// For a queue that gives the oldest first; records of the same time as they came.
-struct Later {
-    bool operator()(const Held& a, const Held& b) const noexcept {
-        return std::pair{a.due_order, a.number} > std::pair{b.due_order, b.number};
-    }
-};
-
 }  // namespace
 
 struct OrderedStream::Impl {
+    // One record, in memory that it shares with those that came with it.
+    struct Held {
+        Time due_order{};  // its time, or that of the one before on its CPU if that is later
+        std::uint64_t number = 0;
+        Time time{};
+        bool sample = false;
+        std::shared_ptr<const std::vector<std::byte>> memory{};
+        Chunk record{};
+    };
+
+    // For a queue that gives the oldest first; records of the same time as they came.
+    struct Later {
+        bool operator()(const Held& a, const Held& b) const noexcept {
+            return std::pair{a.due_order, a.number} > std::pair{b.due_order, b.number};
+        }
+    };
+
     Stream& stream;
     nanoseconds delay;
     std::uint64_t late = 0;
