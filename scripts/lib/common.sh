@@ -14,6 +14,11 @@ lab_cache() {
 FROM_NOTHING=(-G Ninja -DCMAKE_DISABLE_PRECOMPILE_HEADERS=OFF -DCMAKE_CXX_FLAGS_DEBUG=-g1
 	-DCMAKE_CXX_FLAGS_RELWITHDEBINFO='-O2 -g1')
 
+# ccache, where it is used: what a file depends on is asked of the compiler, not of a run of the
+# preprocessor before it, which makes builds from nothing a quarter longer; and precompiled headers
+# are no reason not to remember an object.
+export CCACHE_DEPEND=1 CCACHE_SLOPPINESS=pch_defines,time_macros
+
 note() {
 	printf '%s: %s\n' "${0##*/}" "$*" >&2
 }
@@ -41,6 +46,25 @@ kernel_build_folder() {
 	[[ $1 == stock ]] || version="*[0-9]-$1-amd64"
 	find /lib/modules -mindepth 1 -maxdepth 1 -name "$version" -printf '%p/build\n' |
 		sort -V | tail -n 1
+}
+
+# modules_copy FOLDER: the kernel sources, as far as they differ from what is there.
+modules_copy() {
+	mkdir -p "$1" && cmake "-DFROM=$PROJECT" "-DTO=$1" -P "$PROJECT/cmake/copy_kernel_sources.cmake"
+}
+
+# modules_make KERNEL FOLDER [WORD...]: builds the modules from the copy in FOLDER.
+modules_make() {
+	local from
+	from=$(kernel_build_folder "$1")
+	[[ -d $from ]] || { note "nothing to build modules for $1 with: run scripts/install-deps"; return 1; }
+	make -s -C "$from" "M=$2" "-j$(nproc)" modules "${@:3}"
+}
+
+# modules_folder KERNEL BUILD: where the build folder BUILD has them, as the target "modules" of
+# cmake does.
+modules_folder() {
+	printf '%s/modules-%s\n' "$2" "$(basename "$(dirname "$(kernel_build_folder "$1")")")"
 }
 
 # with_lock FILE COMMAND...: one process at a time; the lock ends with the process.
