@@ -27,7 +27,7 @@ struct AdviseOptions {
     std::string results;
 };
 
-constexpr std::array<Column<Verdict>, 5> columns{{
+constexpr std::array<Column<Verdict>, 5> advice_columns{{
     {"transport", Align::left, [](const Verdict& v) -> Cell { return v.transport; }},
     {"can", Align::left, [](const Verdict& v) -> Cell { return v.excluded.empty(); }},
     {"cpu_share", Align::right,
@@ -73,7 +73,7 @@ Result<void> run_advise(Context& context, AdviseOptions& options) {
     }
     if (!results) return failure(results);
     const auto verdicts = measure::advise(*results, options.need);
-    print_rows<Verdict>(context.out, context.json, columns, verdicts);
+    print_rows<Verdict>(context.out, context.json, advice_columns, verdicts);
     if (verdicts.empty() || !verdicts.front().excluded.empty())
         return failure(statchan::errc::not_supported, "advise", "no transport can do that",
                        "ask for less, or measure with other buffers: statctl compare --help");

@@ -25,7 +25,7 @@ struct CounterRow {
     std::uint64_t value = 0;
 };
 
-constexpr std::array<Column<CounterRow>, 6> columns{{
+constexpr std::array<Column<CounterRow>, 6> counter_columns{{
     group_column<CounterRow>,
     instance_column<CounterRow>,
     field_column<CounterRow>,
@@ -69,15 +69,15 @@ Result<void> run_get(Context& context, const GetOptions& options) {
         if (value != 0 || !options.nonzero) rows.push_back({ref, value});
     }
     if (context.json) {
-        print_json_with_rows<CounterRow>(context.out, to_json(head), "counters", columns, rows,
-                                         row_per_line);
+        print_json_with_rows<CounterRow>(context.out, to_json(head), "counters", counter_columns,
+                                         rows, row_per_line);
     } else {
         context.out.print("{}\n", describe(head));
         if (rows.empty()) {
             context.out.print("all {} counters are 0\n", selected->size());
             return {};
         }
-        print_rows<CounterRow>(context.out, false, columns, rows);
+        print_rows<CounterRow>(context.out, false, counter_columns, rows);
     }
     return {};
 }

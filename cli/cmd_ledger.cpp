@@ -16,7 +16,7 @@ struct ChannelRow {
     std::string source;
 };
 
-constexpr std::array<Column<ChannelRow>, 9> columns{{
+constexpr std::array<Column<ChannelRow>, 9> account_columns{{
     {"channel", Align::right, [](const ChannelRow& r) -> Cell { return r.info.id; }},
     {"source", Align::left, [](const ChannelRow& r) -> Cell { return r.source; }},
     {"transport", Align::left, [](const ChannelRow& r) -> Cell { return r.info.transport; }},
@@ -55,7 +55,7 @@ Result<void> list_channels(Context& context, const statchan::Client& client) {
         fmt::print(stderr, "statctl: no channels in this network namespace\n");
         return {};
     }
-    print_rows<ChannelRow>(context.out, context.json, columns, rows);
+    print_rows<ChannelRow>(context.out, context.json, account_columns, rows);
     return {};
 }
 

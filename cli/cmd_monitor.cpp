@@ -32,7 +32,7 @@ Cell source_name(const EventRow& row) {
     return {nullptr, fmt::format("source {}", row.event.source)};
 }
 
-constexpr std::array<Column<EventRow>, 7> columns{{
+constexpr std::array<Column<EventRow>, 7> event_columns{{
     {"unix_ns", Align::right,
      [](const EventRow& r) -> Cell {
          return {r.clock.unix_ns(r.event.time), r.clock.time_of_day(r.event.time)};
@@ -53,11 +53,11 @@ constexpr std::array<Column<EventRow>, 7> columns{{
 
 void show(Context& context, const EventRow& row) {
     if (context.json) {
-        context.out.print("{}\n", to_json<EventRow>(columns, row).done().text);
+        context.out.print("{}\n", to_json<EventRow>(event_columns, row).done().text);
         return;
     }
     std::string line;
-    for (const auto& column : columns) {
+    for (const auto& column : event_columns) {
         const auto text = column.cell(row).text;
         if (column.whom == For::programs || text.empty() || text == "-") continue;
         line += (line.empty() ? "" : " ") + text;

@@ -17,7 +17,7 @@ struct FieldRow {
     const statchan::Field& field;
 };
 
-constexpr std::array<Column<FieldRow>, 5> columns{{
+constexpr std::array<Column<FieldRow>, 5> field_columns{{
     {"group", Align::left, [](const FieldRow& row) -> Cell { return row.group.name; }},
     {"instances", Align::right, [](const FieldRow& row) -> Cell { return row.group.instances; }},
     {"field", Align::left, [](const FieldRow& row) -> Cell { return row.field.name; }},
@@ -40,10 +40,11 @@ Result<void> run_schema(Context& context, const std::string& source) {
     if (context.json) {
         JsonObject head;
         head.add("source", source).add("hash", hash).add("counters", (*schema)->counters());
-        print_json_with_rows<FieldRow>(context.out, head, "fields", columns, rows, row_per_line);
+        print_json_with_rows<FieldRow>(context.out, head, "fields", field_columns, rows,
+                                       row_per_line);
     } else {
         context.out.print("{}: {} counters, schema {}\n", source, (*schema)->counters(), hash);
-        print_rows<FieldRow>(context.out, false, columns, rows);
+        print_rows<FieldRow>(context.out, false, field_columns, rows);
     }
     return {};
 }

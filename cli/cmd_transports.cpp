@@ -27,7 +27,7 @@ Cell can(const TransportRow& row) {
     return row.info.capabilities.has(c);
 }
 
-constexpr std::array<Column<TransportRow>, 13> columns{{
+constexpr std::array<Column<TransportRow>, 13> transport_columns{{
     {"transport", Align::left, [](const TransportRow& row) -> Cell { return row.info.name; }},
     {"library", Align::left,
      [](const TransportRow& row) -> Cell {
@@ -95,7 +95,7 @@ Result<void> run_transports(Context& context) {
         return tl::unexpected(kernel.error());
     }
     const auto rows = merge(statchan::transports(), kernel ? &*kernel : nullptr);
-    print_rows<TransportRow>(context.out, context.json, columns, rows);
+    print_rows<TransportRow>(context.out, context.json, transport_columns, rows);
     for (const auto& row : rows)
         if (!row.info.unusable.empty())
             fmt::print(stderr, "statctl: note: transport {} can not be used: {}\n", row.info.name,

@@ -26,7 +26,7 @@ struct VerifyRow {
     std::string difference;  // empty: none
 };
 
-constexpr std::array<Column<VerifyRow>, 5> columns{{
+constexpr std::array<Column<VerifyRow>, 5> verdict_columns{{
     {"transport", Align::left, [](const VerifyRow& r) -> Cell { return r.transport; }},
     {"generation", Align::right, [](const VerifyRow& r) -> Cell { return r.generation; }},
     {"bytes", Align::right, [](const VerifyRow& r) -> Cell { return r.bytes; }},
@@ -91,7 +91,7 @@ Result<void> run_verify(Context& context, const std::string& source) {
         rows.push_back({transport.name, snapshot->generation(), snapshot->counters().size_bytes(),
                         snapshot->digest(), difference(*first, *snapshot)});
     }
-    print_rows<VerifyRow>(context.out, context.json, columns, rows);
+    print_rows<VerifyRow>(context.out, context.json, verdict_columns, rows);
     const auto wrong = std::find_if(rows.begin(), rows.end(),
                                     [](const auto& row) { return !row.difference.empty(); });
     if (wrong == rows.end()) return {};

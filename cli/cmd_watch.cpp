@@ -57,7 +57,7 @@ Cell per_second(const RateRow& row) {
     return cell;
 }
 
-constexpr std::array<Column<RateRow>, 8> columns{{
+constexpr std::array<Column<RateRow>, 8> rate_columns{{
     group_column<RateRow>,
     instance_column<RateRow>,
     field_column<RateRow>,
@@ -194,11 +194,12 @@ void Watcher::show(const statchan::Snapshot& before, const statchan::Snapshot& n
         JsonObject object;
         object.add("unix_ns", clock_.unix_ns(now.info().end)).add(to_json(head));
         object.add("interval_ns", (now.info().end - before.info().end).count());
-        print_json_with_rows<RateRow>(out, object, "counters", columns, shown, all_in_one_line);
+        print_json_with_rows<RateRow>(out, object, "counters", rate_columns, shown,
+                                      all_in_one_line);
         return;
     }
     const auto title = fmt::format("{} {}", clock_.time_of_day(now.info().end), describe(head));
-    const auto table = to_text<RateRow>(columns, shown);
+    const auto table = to_text<RateRow>(rate_columns, shown);
     if (full_screen_) return print_screen(title, table);
     out.print("{}\n", title);
     if (shown.empty()) {

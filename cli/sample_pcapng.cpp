@@ -19,7 +19,6 @@ namespace {
 using statchan::Gap;
 using statchan::Sample;
 
-constexpr std::uint32_t queue_unknown = 0xffffffffU;
 constexpr std::size_t max_comment = 4096;
 
 std::uint16_t link_type(Link link) {
@@ -90,7 +89,7 @@ void PcapngSink::sample(const Sample& sample) {
                                 .queue = {},
                                 .lost_before = std::exchange(lost_, 0),
                                 .comment = comment_};
-    if (sample.queue() != queue_unknown) packet.queue = sample.queue();
+    if (sample.queue() != sample.queue_unknown) packet.queue = sample.queue();
     write(sample, interface, packet);
     comment_.clear();
     ++interface.packets;

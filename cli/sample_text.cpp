@@ -16,8 +16,6 @@ namespace {
 using statchan::Gap;
 using statchan::Sample;
 
-constexpr std::uint32_t queue_unknown = 0xffffffffU;
-
 struct SampleRow {
     const Sample& sample;
     const Clock& clock;
@@ -39,7 +37,7 @@ std::string summary(const SampleRow& row) {
 }
 
 Cell queue(const SampleRow& row) {
-    if (row.sample.queue() == queue_unknown) return {nullptr, "?"};
+    if (row.sample.queue() == Sample::queue_unknown) return {nullptr, "?"};
     return row.sample.queue();
 }
 

@@ -6,6 +6,11 @@ if(STATCHAN_WERROR)
     add_compile_options(-Werror)
 endif()
 
+# Of several files compiled as one, GCC takes unnamed namespaces for those of headers.
+if(CMAKE_UNITY_BUILD)
+    add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-subobject-linkage>)
+endif()
+
 if(STATCHAN_SANITIZE)
     add_compile_options(-fsanitize=${STATCHAN_SANITIZE} -fno-sanitize-recover=all
                         -fno-omit-frame-pointer)

@@ -96,7 +96,7 @@ Prepared prepare_ringbuf(std::uint64_t /*bytes*/) {
     return [ring](std::uint64_t times) { return ring->put_and_read(times); };
 }
 
-constexpr std::array experiments{
+constexpr std::array with_bpf{
     Experiment{"bpf_ringbuf_record", "ns",
                "into a BPF ring buffer in a loop of BPF_PROG_TEST_RUN, and read by libbpf",
                record_bytes, prepare_ringbuf},
@@ -104,6 +104,6 @@ constexpr std::array experiments{
 
 }  // namespace
 
-std::span<const Experiment> bpf_experiments() { return experiments; }
+std::span<const Experiment> bpf_experiments() { return with_bpf; }
 
 }  // namespace statctl::measure

@@ -125,7 +125,7 @@ Prepared prepare_remap(std::uint64_t bytes) {
 constexpr std::uint64_t remap_bytes[] = {1 << 20};
 constexpr std::uint64_t skb_bytes[] = {1024};
 
-constexpr std::array experiments{
+constexpr std::array in_the_kernel{
     Experiment{"clock.kernel", "ns", "ktime_get_ns()", no_size, prepare_step<STATCHAN_CAL_CLOCK>},
     Experiment{"syscall.kernel.vfs", "ns",
                "kernel_read() of 0 bytes from an empty tmpfs file, as a memfd is", no_size,
@@ -147,6 +147,6 @@ constexpr std::array experiments{
 
 }  // namespace
 
-std::span<const Experiment> kernel_experiments() { return experiments; }
+std::span<const Experiment> kernel_experiments() { return in_the_kernel; }
 
 }  // namespace statctl::measure

@@ -236,7 +236,7 @@ Prepared prepare_netlink(std::uint64_t /*bytes*/) {
 // 8192 pages are more than the translation caches of today's processors hold.
 constexpr std::uint64_t tlb_bytes[] = {32 << 20};
 
-constexpr std::array experiments{
+constexpr std::array in_user_space{
     Experiment{"clock.user", "ns", "clock_gettime(CLOCK_MONOTONIC)", no_size, prepare_clock},
     Experiment{"syscall.user.read", "ns", "read() of 0 bytes from an empty memfd", no_size,
                prepare_read},
@@ -264,6 +264,6 @@ constexpr std::array experiments{
 
 }  // namespace
 
-std::span<const Experiment> user_experiments() { return experiments; }
+std::span<const Experiment> user_experiments() { return in_user_space; }
 
 }  // namespace statctl::measure

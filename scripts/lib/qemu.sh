@@ -7,7 +7,7 @@ qemu_arguments() {
 		-nodefaults -no-user-config -display none -no-reboot
 		-machine q35,memory-backend=mem
 		-object "memory-backend-memfd,id=mem,size=$MEM,share=on" -m "$MEM"
-		-smp "$SMP"
+		-smp "$(qemu_cpus)"
 		-kernel "$KERNEL_DIR/image" -initrd "$INITRAMFS"
 		-append "$(qemu_kernel_words)"
 		-serial "file:$LOG"
@@ -17,6 +17,15 @@ qemu_arguments() {
 	)
 	qemu_accelerator
 	qemu_streams
+}
+
+# The table that a kernel without ACPI finds CPUs in has one for each socket.
+qemu_cpus() {
+	if grep -qxF CONFIG_ACPI=y "$KERNEL_DIR/config" 2>/dev/null; then
+		printf '%s' "$SMP"
+	else
+		printf '%s,sockets=%s' "$SMP" "$SMP"
+	fi
 }
 
 # TCG runs the kernel's rep movsb copies a byte at a time, so it must not offer ERMS.

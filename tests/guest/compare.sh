@@ -62,14 +62,14 @@ test_results_are_shown_again_and_side_by_side() {
 }
 
 test_control_c_keeps_what_was_measured() {
-	local status first
+	local status
 	statctl compare --out "$scratch/part" --workload snapshot --sizes 4K </dev/null >"$scratch/out" 2>"$scratch/err" &
 	local comparison=$!
 	wait_for sh -c "statctl -j sources | jq -e 'length == 1'" || return
-	wait_for pgrep -P "$comparison" || return
-	first=$(pgrep -P "$comparison")
-	# the next point is measured: the first is done
-	wait_for sh -c "next=\$(pgrep -P $comparison) && [ \"\$next\" != $first ]" || return
+	# between two points there is no child; the next one is measured: the first is done
+	wait_for sh -c "pgrep -P $comparison >'$scratch/first'" || fail 'no point is measured' || return
+	wait_for sh -c "pgrep -P $comparison >'$scratch/next' && ! cmp -s '$scratch/first' '$scratch/next'" ||
+		fail "no point but the first: $(<"$scratch/err")" || return
 	kill -INT "$comparison"
 	wait "$comparison"
 	status=$?

@@ -24,7 +24,7 @@ using namespace lab;
 
 namespace {
 
-constexpr statchan::ChannelConfig small{
+constexpr statchan::ChannelConfig small_buffers{
     .watermark_records = 1, .buffer_size = 16384, .subbufs = 2, .receive_buffer = 1U << 20};
 
 std::size_t open_files() {
@@ -212,7 +212,7 @@ TEST_P(FailingMemoryOfLive, Live) {
 class FailingMemoryOfSamples : public FailingMemory {
   protected:
     statchan::Stream subscribe(const Synth& synth) {
-        auto stream = client.subscribe(synth.name(), small);
+        auto stream = client.subscribe(synth.name(), small_buffers);
         if (!stream) throw std::runtime_error{stream.error().message()};
         return std::move(*stream);
     }
@@ -222,7 +222,7 @@ OVER_TRANSPORTS_WITH(FailingMemoryOfSamples, statchan::Capability::samples);
 TEST_P(FailingMemoryOfSamples, Subscribe) {
     Synth synth{"size=64"};
     step("open a channel",
-         {.attempt = [&] { return refusal(client.subscribe(synth.name(), small)); },
+         {.attempt = [&] { return refusal(client.subscribe(synth.name(), small_buffers)); },
           .after =
               [&] {
                   auto stream = subscribe(synth);
@@ -292,7 +292,7 @@ TEST_P(FailingMemoryOfSamples, Switching) {
          {.before =
               [&] {
                   ASSERT_OK(switching.switch_transport(from));
-                  auto opened = switching.subscribe(synth.name(), small);
+                  auto opened = switching.subscribe(synth.name(), small_buffers);
                   ASSERT_OK(opened);
                   stream = std::move(*opened);
                   synth.emit(3);

@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <list>
 #include <random>
+#include <string>
 
 #include "support/kernel.hpp"
 #include "support/memory.hpp"
@@ -65,6 +67,12 @@ class Consumer {
     pid_t child_ = -1;
 };
 
+// A birth and a death take half a second where every access is looked at.
+int deaths_in_a_round() {
+    const char* given = std::getenv("STATCHAN_DEATHS");
+    return given == nullptr ? 50 : std::stoi(given);
+}
+
 }  // namespace
 
 class LifeAndDeath : public OverTransport {
@@ -83,7 +91,7 @@ OVER_TRANSPORTS_WITH(LifeAndDeath, statchan::Capability::samples);
 // after the first record.
 TEST_P(LifeAndDeath, KilledAtAnyMomentLeavesNothing) {
     constexpr int rounds = 4;
-    constexpr int deaths = 50;  // in each round
+    const int deaths = deaths_in_a_round();
     const auto seed = std::random_device{}();
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937 random{seed};

@@ -19,9 +19,6 @@ namespace fuzz {
 namespace {
 
 constexpr std::uint32_t nr_cpus = 2;
-constexpr std::uint32_t source_id = 3;
-constexpr std::uint32_t channel_id = 4;
-constexpr std::uint32_t some_counters = 14;
 constexpr std::size_t largest_mapping = 1U << 20;  // more fails, as memory may,
 constexpr std::size_t most_mappings = 64;          // and more of them
 

@@ -28,6 +28,11 @@
 
 namespace fuzz {
 
+// What there is, asked by whichever front end.
+inline constexpr std::uint32_t source_id = 3;
+inline constexpr std::uint32_t channel_id = 4;
+inline constexpr std::uint32_t some_counters = 14;
+
 class HostileKernel {
   public:
     explicit HostileKernel(Input& input);

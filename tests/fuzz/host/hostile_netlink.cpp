@@ -17,9 +17,6 @@ namespace fuzz {
 namespace {
 
 constexpr std::uint16_t family = 33;
-constexpr std::uint32_t channel_id = 4;
-constexpr std::uint32_t source_id = 3;
-constexpr std::uint32_t some_counters = 14;
 
 using Bytes = std::vector<std::byte>;
 

@@ -15,14 +15,14 @@
 namespace lab {
 namespace {
 
-struct Row {
+struct FaultRow {
     std::string operation;
     std::string transport;
     FaultCounts counts;
 };
 
-std::vector<Row>& rows() {
-    static std::vector<Row> all;
+std::vector<FaultRow>& fault_rows() {
+    static std::vector<FaultRow> all;
     return all;
 }
 
@@ -135,11 +135,11 @@ FaultCounts fail_every_place(const Operation& operation) {
 
 void report_faults(const std::string& operation, const std::string& transport,
                    const FaultCounts& counts) {
-    rows().push_back({operation, transport, counts});
+    fault_rows().push_back({operation, transport, counts});
 }
 
 void FaultTable::OnTestIterationEnd(const testing::UnitTest&, int) {
-    if (rows().empty()) return;
+    if (fault_rows().empty()) return;
     FaultCounts all;
     const auto print = [](const std::string& operation, const std::string& transport,
                           const FaultCounts& counts) {
@@ -149,14 +149,14 @@ void FaultTable::OnTestIterationEnd(const testing::UnitTest&, int) {
     };
     std::printf("\n%-30s%-12s%10s%10s%10s%10s%10s\n", "failing memory", "transport", "places",
                 "failed", "refused", "worked", "kept");
-    for (const auto& [operation, transport, counts] : rows()) {
+    for (const auto& [operation, transport, counts] : fault_rows()) {
         print(operation, transport, counts);
         all.places += counts.places;
         all.failed += counts.failed;
         all.refused += counts.refused;
         all.kept += counts.kept;
     }
-    print(std::to_string(rows().size()) + " operations", "", all);
+    print(std::to_string(fault_rows().size()) + " operations", "", all);
     std::printf(
         "worked: all the same. kept: files, channels, sources and memory that an attempt left "
         "behind; "

@@ -8,15 +8,15 @@
 namespace lab {
 namespace {
 
-struct Row {
+struct LossRow {
     std::string transport;
     std::string cause;
     std::uint64_t injected;
     std::uint64_t accounted;
 };
 
-std::vector<Row>& rows() {
-    static std::vector<Row> all;
+std::vector<LossRow>& loss_rows() {
+    static std::vector<LossRow> all;
     return all;
 }
 
@@ -24,15 +24,15 @@ std::vector<Row>& rows() {
 
 void report_losses(const std::string& transport, const std::string& cause, std::uint64_t injected,
                    std::uint64_t accounted) {
-    rows().push_back({transport, cause, injected, accounted});
+    loss_rows().push_back({transport, cause, injected, accounted});
     EXPECT_EQ(injected, accounted) << cause;
 }
 
 void LossTable::OnTestIterationEnd(const testing::UnitTest&, int) {
-    if (rows().empty()) return;
+    if (loss_rows().empty()) return;
     std::printf("\n%-36s%-12s%12s%12s%12s\n", "losses", "transport", "injected", "accounted",
                 "difference");
-    for (const auto& row : rows())
+    for (const auto& row : loss_rows())
         std::printf("%-36s%-12s%12" PRIu64 "%12" PRIu64 "%12" PRId64 "\n", row.cause.c_str(),
                     row.transport.c_str(), row.injected, row.accounted,
                     static_cast<std::int64_t>(row.injected - row.accounted));

@@ -104,7 +104,8 @@ class Sample {
     [[nodiscard]] std::uint16_t protocol() const noexcept {
         return wire::load<std::uint16_t>(p_, 38);
     }
-    /// Receive or transmit queue.
+    /// Receive or transmit queue; Sample::queue_unknown if the driver did not say.
+    static constexpr std::uint32_t queue_unknown = 0xffffffffU;
     [[nodiscard]] std::uint32_t queue() const noexcept { return wire::load<std::uint32_t>(p_, 44); }
     /// Less was captured than there was to capture.
     [[nodiscard]] bool truncated() const noexcept { return (flags() & 0x1U) != 0; }

@@ -22,7 +22,7 @@
 namespace statchan::detail {
 namespace {
 
-constexpr Task receive_task{"receive from the netlink socket"};
+constexpr Task nl_receive_task{"receive from the netlink socket"};
 
 struct FreeSocket {
     void operator()(nl_sock* s) const noexcept { nl_socket_free(s); }
@@ -156,9 +156,9 @@ Result<Received> NlSocket::receive(Receiver& receiver) {
             return Received::truncated;
         case NLE_NOMEM:  // libnl's word for ENOBUFS as well
             if (err == ENOBUFS) return Received::overrun;
-            return fail_errno(ENOMEM, receive_task);
+            return fail_errno(ENOMEM, nl_receive_task);
         default:
-            return failed(code, receive_task);
+            return failed(code, nl_receive_task);
     }
 }
 

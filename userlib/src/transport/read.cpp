@@ -59,7 +59,7 @@ Result<StreamBackend::Flow> ReadStream::collect() {
 
 // A channel of snapshots. What was chosen once by age or generation stays what is read there, so
 // such channels are not those that take a new one.
-struct SnapshotChannel {
+struct SnapshotFile {
     Device device;
     std::uint32_t source;
     bool chosen;
@@ -75,9 +75,9 @@ class Read final : public DeviceTransport {
                                                      std::uint32_t follows) override;
 
   private:
-    Result<std::unique_ptr<SnapshotChannel>> channel_for(const SourceRef& source, bool chosen,
-                                                         Task task);
-    Pool<SnapshotChannel> channels_;
+    Result<std::unique_ptr<SnapshotFile>> channel_for(const SourceRef& source, bool chosen,
+                                                      Task task);
+    Pool<SnapshotFile> channels_;
     Pool<Buffer> buffers_;
 };
 
@@ -94,16 +94,16 @@ Result<std::unique_ptr<StreamBackend>> Read::subscribe(const SourceRef& source,
     return std::make_unique<ReadStream>(source, config, std::move(*channel));
 }
 
-Result<std::unique_ptr<SnapshotChannel>> Read::channel_for(const SourceRef& source, bool chosen,
-                                                           Task task) {
+Result<std::unique_ptr<SnapshotFile>> Read::channel_for(const SourceRef& source, bool chosen,
+                                                        Task task) {
     if (auto idle = channels_.take(
             [&](const auto& c) { return c.source == source.id && c.chosen == chosen; }))
         return idle;
     auto opened =
         open_channel(device(), STATCHAN_T_READ, STATCHAN_CHANNEL_SNAPSHOT, source, {}, task);
     if (!opened) return pass_on(std::move(opened.error()));
-    return std::make_unique<SnapshotChannel>(
-        SnapshotChannel{std::move(opened->device), source.id, chosen});
+    return std::make_unique<SnapshotFile>(
+        SnapshotFile{std::move(opened->device), source.id, chosen});
 }
 
 // Reads the image from its start; returns how many bytes there are.
