@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The control operations. chardev.c and genl.c only translate; what may be done
+ * The control operations. chardev_ioctl.c and genl.c only translate; what may be done
  * by whom, and what is announced, is decided here.
  */
 #include <linux/capability.h>

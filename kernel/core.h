@@ -407,7 +407,7 @@ int statchan_ctl_source_info(struct statchan_source *src,
 int statchan_calibrate(struct statchan_calibrate *req, struct statchan_err *err);
 int statchan_calibrate_mmap(struct vm_area_struct *vma);
 
-/* ---- front ends and events: chardev.c, genl.c, event.c ---- */
+/* ---- front ends and events: chardev*.c, genl*.c, event.c ---- */
 
 int statchan_chardev_init(void);
 void statchan_chardev_exit(void);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Transport ioctl: records are copied out of the per-CPU rings by
- * STATCHAN_IOC_READ. Snapshots by STATCHAN_IOC_SNAPSHOT: see chardev.c.
+ * STATCHAN_IOC_READ. Snapshots by STATCHAN_IOC_SNAPSHOT: see chardev_ioctl.c.
  */
 #include <linux/kernel.h>
 #include <linux/uio.h>
