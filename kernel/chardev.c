@@ -23,7 +23,7 @@ int statchan_file_no_channel(const char *what, struct statchan_err *err)
 }
 
 int statchan_file_not_by(const struct statchan_channel *ch, const char *what,
-		  struct statchan_err *err)
+			 struct statchan_err *err)
 {
 	return statchan_err(err, -EOPNOTSUPP, "%s: not by this channel of transport %s",
 			    what, ch->transport->name);
