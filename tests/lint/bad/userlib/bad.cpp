@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-int badly_spaced() { return 1; }
+int  badly_spaced(){return 1;}
 
 int beyond_the_end() {
     int numbers[2] = {1, 2};
