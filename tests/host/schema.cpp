@@ -85,12 +85,17 @@ TEST(Schema, RejectsLies) {
     bad([](auto& b) { b.fields.pop_back(); });
 }
 
-TEST(Schema, NameWithoutItsEndStaysInItsField) {
-    auto blob = SchemaBlob::ports();
-    std::memset(blob.fields[0].name, 'x', sizeof blob.fields[0].name);
-    const auto schema = Schema::parse(blob.bytes());
-    ASSERT_OK(schema);
-    EXPECT_EQ((*schema)->groups()[0].fields[0].name, std::string(STATCHAN_NAME_MAX, 'x'));
+TEST(Schema, NameWithoutItsEndIsALie) {
+    for (const bool of_group : {true, false}) {
+        auto blob = SchemaBlob::ports();
+        auto& name = of_group ? blob.groups[0].name : blob.fields[0].name;
+        std::memset(name, 'x', sizeof name);
+        const auto schema = Schema::parse(blob.bytes());
+        EXPECT_FAILS(schema, errc::bad_data);
+        // and its bytes are not read further than that
+        const auto told = std::string{"'"}.append(STATCHAN_NAME_MAX, 'x').append("'");
+        EXPECT_NE(schema.error().message().find(told), std::string::npos);
+    }
 }
 
 TEST(Schema, RejectsEveryCut) {

@@ -47,6 +47,16 @@ Result<statchan_schema> check_head(Blob blob) {
     return head;
 }
 
+// A name ends within its field, as the header says.
+template <std::size_t N>
+Result<std::string_view> name_of(const char (&field)[N], std::string_view what, std::size_t at) {
+    const auto name = detail::text(field);
+    if (name.empty()) return fail_data(task, fmt::format("{} {} has no name", what, at));
+    if (name.size() == N)
+        return fail_data(task, fmt::format("the name of {} {} has no end: '{}'", what, at, name));
+    return name;
+}
+
 // xxHash64 of the blob with its hash field 0.
 std::uint64_t hash_of(Blob blob) {
     std::vector<std::byte> copy{blob.begin(), blob.end()};
@@ -57,10 +67,10 @@ std::uint64_t hash_of(Blob blob) {
 }
 
 // A group must take up where the one before ended, in fields and in counters.
-Result<void> check_group(const statchan_group& g, std::uint32_t n_fields, std::uint64_t next_field,
-                         std::uint64_t next_counter, std::uint64_t n_counters) {
-    const auto name = detail::text(g.name);
-    if (name.empty() || g.instances == 0 || g.n_fields == 0)
+Result<void> check_group(const statchan_group& g, std::string_view name, std::uint32_t n_fields,
+                         std::uint64_t next_field, std::uint64_t next_counter,
+                         std::uint64_t n_counters) {
+    if (g.instances == 0 || g.n_fields == 0)
         return fail_data(task, fmt::format("group '{}' is empty", name));
     if (g.first_field != next_field || g.n_fields > n_fields - next_field)
         return fail_data(task, fmt::format("group '{}' has fields it can not have", name));
@@ -76,13 +86,12 @@ Result<std::vector<Field>> parse_fields(Blob blob, const statchan_schema& head) 
     auto offset = sizeof head + head.n_groups * sizeof(statchan_group);
     for (std::uint32_t i = 0; i < head.n_fields; ++i, offset += sizeof(statchan_field)) {
         const auto f = entry<statchan_field>(blob, offset);
-        if (detail::text(f.name).empty())
-            return fail_data(task, fmt::format("field {} has no name", i));
+        const auto name = name_of(f.name, "field", i);
+        if (!name) return detail::pass_on(name.error());
         if (f.type != STATCHAN_COUNTER && f.type != STATCHAN_GAUGE)
-            return fail_data(task, fmt::format("field '{}' is of unknown type {}",
-                                               detail::text(f.name), f.type));
-        fields.push_back({std::string{detail::text(f.name)}, static_cast<FieldType>(f.type),
-                          static_cast<Unit>(f.unit)});
+            return fail_data(task, fmt::format("field '{}' is of unknown type {}", *name, f.type));
+        fields.push_back(
+            {std::string{*name}, static_cast<FieldType>(f.type), static_cast<Unit>(f.unit)});
     }
     return fields;
 }
@@ -117,9 +126,12 @@ Result<std::shared_ptr<const Schema>> Schema::parse(std::span<const std::byte> b
     schema->groups_.reserve(head->n_groups);
     for (std::uint32_t i = 0; i < head->n_groups; ++i) {
         const auto g = entry<statchan_group>(blob, sizeof *head + i * sizeof(statchan_group));
-        auto checked = check_group(g, head->n_fields, next_field, next_counter, head->n_counters);
+        const auto name = name_of(g.name, "group", i);
+        if (!name) return detail::pass_on(name.error());
+        const auto checked =
+            check_group(g, *name, head->n_fields, next_field, next_counter, head->n_counters);
         if (!checked) return detail::pass_on(checked.error());
-        schema->groups_.push_back({std::string{detail::text(g.name)}, g.instances, g.first_counter,
+        schema->groups_.push_back({std::string{*name}, g.instances, g.first_counter,
                                    std::span{schema->fields_}.subspan(g.first_field, g.n_fields)});
         next_field += g.n_fields;
         next_counter += std::uint64_t{g.instances} * g.n_fields;
