@@ -29,15 +29,23 @@ qemu_cpus() {
 }
 
 # TCG runs the kernel's rep movsb copies a byte at a time, so it must not offer ERMS.
+#
+# A CPU that translates a piece of text while another one changes it may keep the old piece for good
+# in QEMU 7.2 (8.1 locks the page first): the kernel dies of the int3 that marks a call which is
+# being changed, although memory has the call again. It takes a hot path that is patched again and
+# again, as by BPF programs that come and go at a tracepoint that fires all the time. With all CPUs
+# in one thread it can not happen.
 qemu_accelerator() {
 	ACCEL_REPORTED=$ACCEL
 	case $ACCEL in
 	kvm) QEMU_ARGS+=(-accel kvm -cpu host) ;;
-	tcg) QEMU_ARGS+=(-cpu 'max,-erms,-fsrm') ;;
+	tcg*) QEMU_ARGS+=(-cpu 'max,-erms,-fsrm') ;;
 	esac
 	if [[ $ICOUNT = yes ]]; then
 		ACCEL_REPORTED=icount
 		QEMU_ARGS+=(-accel 'tcg,thread=single' -icount 'shift=0,align=off,sleep=off')
+	elif [[ $ACCEL = tcg-single ]]; then
+		QEMU_ARGS+=(-accel 'tcg,thread=single')
 	elif [[ $ACCEL = tcg ]]; then
 		QEMU_ARGS+=(-accel 'tcg,thread=multi')
 	fi

@@ -59,7 +59,7 @@ TEST(Scatter, BulkIsInItsPlace) {
 }
 
 TEST(Scatter, WhatFollowsIsGathered) {
-    for (const std::size_t place : {64, 70, 1000}) {
+    for (const auto place : {64UL, 70UL, 1000UL}) {
         Datagram datagram{64, 20};
         const auto parts = datagram.receive(datagram.head, place);
         ASSERT_TRUE(read_scattered(parts));
