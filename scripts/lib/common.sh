@@ -19,7 +19,7 @@ FROM_NOTHING=(-G Ninja -DCMAKE_DISABLE_PRECOMPILE_HEADERS=OFF -DCMAKE_CXX_FLAGS_
 # AddressSanitizer and UndefinedBehaviorSanitizer: one, since it takes minutes.
 FUZZ_BUILD=${STATCHAN_FUZZ_BUILD:-$PROJECT/build-fuzz}
 FUZZ_OPTIONS=(-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DSTATCHAN_WERROR=ON
-	-DSTATCHAN_FUZZ=ON -DSTATCHAN_SANITIZE=address,undefined)
+	-DSTATCHAN_FUZZ=ON "-DSTATCHAN_SANITIZE=address,undefined")
 
 # ccache, where it is used: what a file depends on is asked of the compiler, not of a run of the
 # preprocessor before it, which makes builds from nothing a quarter longer; and precompiled headers
