@@ -20,7 +20,6 @@ namespace statctl::measure {
 
 namespace {
 
-using statchan::results::Point;
 using statchan::results::Results;
 
 struct Value {

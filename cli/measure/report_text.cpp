@@ -22,7 +22,6 @@ namespace statctl::measure {
 
 namespace {
 
-using statchan::results::Load;
 using statchan::results::Metric;
 using statchan::results::Point;
 using statchan::results::Results;
