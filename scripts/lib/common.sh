@@ -15,8 +15,7 @@ FROM_NOTHING=(-G Ninja -DCMAKE_DISABLE_PRECOMPILE_HEADERS=OFF -DCMAKE_CXX_FLAGS_
 	-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=6
 	-DCMAKE_CXX_FLAGS_RELWITHDEBINFO='-O2 -g1')
 
-# Of the build that searches (scripts/fuzz) and in which the tests on this machine meet
-# AddressSanitizer and UndefinedBehaviorSanitizer: one, since it takes minutes.
+# Of the build that searches: scripts/fuzz.
 FUZZ_BUILD=${STATCHAN_FUZZ_BUILD:-$PROJECT/build-fuzz}
 FUZZ_OPTIONS=(-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DSTATCHAN_WERROR=ON
 	-DSTATCHAN_FUZZ=ON "-DSTATCHAN_SANITIZE=address,undefined")
