@@ -9,19 +9,14 @@ lab_cache() {
 	printf '%s\n' "${STATCHAN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/statchan}"
 }
 
-# Of cmake, for builds from nothing: several files are compiled as one, which takes a third of the
-# time. -g1: names and lines, for backtraces.
+# Of cmake, for builds from nothing: several files are compiled as one, which takes about half
+# of the time. -g1: names and lines, for backtraces.
 FROM_NOTHING=(-G Ninja -DCMAKE_DISABLE_PRECOMPILE_HEADERS=OFF -DCMAKE_CXX_FLAGS_DEBUG=-g1
 	-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=6
 	-DCMAKE_CXX_FLAGS_RELWITHDEBINFO='-O2 -g1')
 
-# Of the build that searches: scripts/fuzz.
-FUZZ_BUILD=${STATCHAN_FUZZ_BUILD:-$PROJECT/build-fuzz}
-FUZZ_OPTIONS=(-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DSTATCHAN_WERROR=ON
-	-DSTATCHAN_FUZZ=ON "-DSTATCHAN_SANITIZE=address,undefined")
-
 # ccache, where it is used: what a file depends on is asked of the compiler, not of a run of the
-# preprocessor before it, which makes builds from nothing a quarter longer; and precompiled headers
+# preprocessor before it; and precompiled headers
 # are no reason not to remember an object.
 export CCACHE_DEPEND=1 CCACHE_SLOPPINESS=pch_defines,time_macros
 

@@ -7,7 +7,7 @@ qemu_arguments() {
 		-nodefaults -no-user-config -display none -no-reboot
 		-machine q35,memory-backend=mem
 		-object "memory-backend-memfd,id=mem,size=$MEM,share=on" -m "$MEM"
-		-smp "$(qemu_cpus)"
+		-smp "$SMP"
 		-kernel "$KERNEL_DIR/image" -initrd "$INITRAMFS"
 		-append "$(qemu_kernel_words)"
 		-serial "file:$LOG"
@@ -19,19 +19,10 @@ qemu_arguments() {
 	qemu_streams
 }
 
-# The table that a kernel without ACPI finds CPUs in has one for each socket.
-qemu_cpus() {
-	if grep -qxF CONFIG_ACPI=y "$KERNEL_DIR/config" 2>/dev/null; then
-		printf '%s' "$SMP"
-	else
-		printf '%s,sockets=%s' "$SMP" "$SMP"
-	fi
-}
-
 # TCG runs the kernel's rep movsb copies a byte at a time, so it must not offer ERMS.
 #
 # A CPU that translates a piece of text while another one changes it may keep the old piece for good
-# in QEMU 7.2 (8.1 locks the page first): the kernel dies of the int3 that marks a call which is
+# in QEMU 7.2: the kernel dies of the int3 that marks a call which is
 # being changed, although memory has the call again. It takes a hot path that is patched again and
 # again, as by BPF programs that come and go at a tracepoint that fires all the time. With all CPUs
 # in one thread it can not happen.
