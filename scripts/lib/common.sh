@@ -15,9 +15,14 @@ FROM_NOTHING=(-G Ninja -DCMAKE_DISABLE_PRECOMPILE_HEADERS=OFF -DCMAKE_CXX_FLAGS_
 	-DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=6
 	-DCMAKE_CXX_FLAGS_RELWITHDEBINFO='-O2 -g1')
 
+# Of the build that searches (scripts/fuzz) and in which the tests on this machine meet
+# AddressSanitizer and UndefinedBehaviorSanitizer: one, since it takes minutes.
+FUZZ_BUILD=${STATCHAN_FUZZ_BUILD:-$PROJECT/build-fuzz}
+FUZZ_OPTIONS=("${FROM_NOTHING[@]}" -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++
+	-DSTATCHAN_WERROR=ON -DSTATCHAN_FUZZ=ON "-DSTATCHAN_SANITIZE=address,undefined")
+
 # ccache, where it is used: what a file depends on is asked of the compiler, not of a run of the
-# preprocessor before it; and precompiled headers
-# are no reason not to remember an object.
+# preprocessor before it; and precompiled headers are no reason not to remember an object.
 export CCACHE_DEPEND=1 CCACHE_SLOPPINESS=pch_defines,time_macros
 
 note() {

@@ -7,7 +7,7 @@
 # They live in the cache, by the source's version and the hash of their lines.
 
 # How they are made has a number, too: raise it when the steps below change.
-DEBUG_KERNEL_LAYOUT=1
+DEBUG_KERNEL_LAYOUT=2
 DEBUG_KERNELS=(debug kcsan)
 
 debug_kernel_known() {
@@ -54,7 +54,7 @@ debug_kernel_build() {
 	local name=$1 dir=$2 work source begin=$SECONDS
 	[[ -e $dir/release ]] && return
 	note "building the $name kernel from Debian's source (once; some minutes)"
-	source=$(lab_cache)/linux-$(debug_kernel_source_version)
+	source=$(lab_cache)/linux-$(debug_kernel_source_version)-$DEBUG_KERNEL_LAYOUT
 	debug_kernel_source "$source" || return
 	mkdir -p "$dir/build" || return
 	work=$dir/build.log
@@ -81,7 +81,18 @@ debug_kernel_source() {
 		--exclude='*/drivers/gpu/drm/*.[ch]' --exclude='*/drivers/net/ethernet/*.[ch]' \
 		--exclude='*/drivers/net/wireless/*.[ch]' --exclude='*/drivers/media/*.[ch]' \
 		--exclude='*/sound/*.[ch]' --exclude='*.rst' --exclude='*.dts' --exclude='*.dtsi' &&
-		mv "$source.new" "$source"
+		debug_kernel_choose_watched "$source.new" && mv "$source.new" "$source"
+}
+
+# KASAN watches what our modules call, and what calls them; not drivers, nor what of a processor
+# there is (see debug_kernel_make). Modules are watched by their own rule.
+KASAN_WATCHES=(fs kernel lib mm net/core net/netlink)
+
+debug_kernel_choose_watched() {
+	local folder
+	for folder in "${KASAN_WATCHES[@]}"; do
+		printf '\nKASAN_SANITIZE := y\n' >>"$1/$folder/Makefile" || return
+	done
 }
 
 # Each wanted line must be in the result: kconfig drops in silence what it can not have.
@@ -110,6 +121,8 @@ debug_kernel_make() {
 	command -v ccache >/dev/null && make+=('CC=ccache gcc')
 	# Modules are instrumented by kbuild's own rule; this switches it off for the kernel alone.
 	[[ $name == kcsan ]] && make+=(KCSAN_SANITIZE=n)
+	# The environment's is what a Makefile says nothing else about.
+	local -x KASAN_SANITIZE=n
 	"${make[@]}" bzImage modules &&
 		"${make[@]}" INSTALL_MOD_PATH="$dir" modules_install &&
 		cp "$dir/build/arch/x86/boot/bzImage" "$dir/image" && cp "$dir/build/.config" "$dir/config" || return

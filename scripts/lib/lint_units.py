@@ -29,7 +29,8 @@ class Group:
 
 
 def digest(*parts):
-    return hashlib.sha256('\0'.join(parts).encode()).hexdigest()
+    """The same for each clone of the project, wherever it is."""
+    return hashlib.sha256('\0'.join(parts).replace(os.getcwd() + '/', '').encode()).hexdigest()
 
 
 def options_of(entry):
@@ -51,7 +52,7 @@ def private_names(text):
             inside = True
         elif line == '}  // namespace':
             inside = False
-        elif inside and re.match(r'(?!using [^=]*;|namespace |[A-Z_]+\()[a-zA-Z]', line):
+        elif inside and re.match(r'(?!using [^=]*;|using \w+ = [^;]*;|namespace |[A-Z_]+\()[a-zA-Z]', line):
             found = re.match(r'(?:struct|class|enum class|enum|using) (\w+)', line) or \
                 re.search(r'\b([a-z]\w*)(?:\[\w*\])?(?:\(|\{| =|;)', line)
             if found:
@@ -60,11 +61,14 @@ def private_names(text):
 
 
 def grouped(entries, size):
-    """Each file into the smallest group that it can be in."""
+    """Each file into the smallest group that it can be in: what a group is compiled with, all that
+    its files are, and nobody minds a definition or a folder more."""
     groups = []
     alike = {}
-    for entry in entries:
-        alike.setdefault(tuple(options_of(entry)), []).append(entry['file'])
+    for entry in sorted(entries, key=lambda entry: -len(options_of(entry))):
+        options = options_of(entry)
+        covered = next((known for known in alike if set(options) <= set(known)), tuple(options))
+        alike.setdefault(covered, []).append(entry['file'])
     for options, files in alike.items():
         own = [Group(options) for _ in range(-(-len(files) // size))]
         for path in files:
@@ -121,6 +125,7 @@ class Checker:
                                  capture_output=True, text=True).stdout
         inputs = made_of.replace('\\\n', ' ').split()[1:]
         os.makedirs(self.cache, exist_ok=True)
+        inputs = [os.path.relpath(path) for path in inputs if path != source]
         with open(self.memory(group), 'w', encoding='utf-8') as file:
             file.write('\n'.join([self.state(group, inputs), *inputs]))
 
@@ -156,7 +161,7 @@ def main():
     parser.add_argument('--work', required=True, help='folder for the groups')
     parser.add_argument('--cache', required=True, help='folder for what is remembered')
     parser.add_argument('--salt', required=True, help='what else a result depends on')
-    parser.add_argument('--size', type=int, default=10, help='files in a group')
+    parser.add_argument('--size', type=int, default=40, help='files in a group')
     parser.add_argument('--jobs', type=int, default=os.cpu_count())
     parser.add_argument('files', nargs='+')
     split = sys.argv.index('--')
