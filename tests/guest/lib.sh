@@ -6,7 +6,7 @@ scratch=
 
 # A kernel that looks at every access takes several times as long.
 case $(uname -r) in
-*-debug | *-kcsan) slowness=5 ;;
+*-debug | *-kcsan) slowness=10 ;;
 *) slowness=1 ;;
 esac
 
