@@ -143,6 +143,7 @@ test_termination_leaves_nothing_running() {
 # ends_with SIGNAL STATUS: what scripts/vm started ends with it, however it ends.
 ends_with() {
 	local guest family status tries alive
+	: >out # the last one was ready, too
 	"$TOP/scripts/vm" -- sh -c 'echo ready && exec sleep 1000' </dev/null >out 2>err &
 	guest=$!
 	until grep -q ready out || ! kill -0 "$guest"; do sleep 0.1; done
