@@ -4,8 +4,8 @@
 
 Most of what a checker does for one file it does for the headers. So files that are compiled
 alike are included into one, a group, as far as their names allow: what two files have in their
-unnamed namespaces must differ. A group without a finding is remembered, by all that went into
-it, and not looked at again.
+unnamed namespaces must differ. A group that the compiler does not take after all is halved. A
+group without a finding is remembered, by all that went into it, and not looked at again.
 """
 import argparse
 import hashlib
@@ -26,6 +26,10 @@ class Group:
         self.options = options
         self.files = list(files)
         self.names = set()
+
+    def halves(self):
+        middle = len(self.files) // 2
+        return [Group(self.options, part) for part in (self.files[:middle], self.files[middle:])]
 
 
 def digest(*parts):
@@ -138,16 +142,21 @@ class Checker:
             return ''
         return ran.stdout + ran.stderr
 
+    def compiles(self, group, source):
+        return len(group.files) == 1 or subprocess.run(
+            ['g++', *group.options, '-fsyntax-only', '-w', source], capture_output=True,
+            check=False).returncode == 0
+
     def check(self, group):
-        """What the checker says of the files. That it can't read a group is the group's fault."""
+        """What the checker says of the files."""
         if self.remembered(group):
             return ''
         source = os.path.join(self.work, digest(*group.files) + '.cpp')
         with open(source, 'w', encoding='utf-8') as file:
             file.writelines(f'#include "{path}" // NOLINT\n' for path in group.files)
+        if not self.compiles(group, source):
+            return ''.join(self.check(half) for half in group.halves())
         said = self.run(group, source)
-        if ' error: ' in said:
-            said = ''.join(self.run(group, path) for path in group.files)
         if not said:
             self.remember(group, source)
         return said
