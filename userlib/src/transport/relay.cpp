@@ -6,9 +6,11 @@
 #include <linux/statchan.h>
 #include <sys/mount.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -104,21 +106,23 @@ Result<void> RelayStream::open_files() {
     return no_files(ENOENT, path + "/cpu*");
 }
 
-// Opens the files that are there by now.
+// Opens the files that are there by now: all of them or, after a failure, none.
 Result<void> RelayStream::look_for_files() {
     looked_ = std::chrono::steady_clock::now();
-    for (auto at = missing_.begin(); at != missing_.end();) {
-        const auto name = "cpu" + std::to_string(*at);
+    std::vector<RelayFile> found;
+    std::vector<std::uint32_t> still_missing;
+    for (const auto cpu : missing_) {
+        const auto name = "cpu" + std::to_string(cpu);
         Fd fd{::openat(folder_.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
         if (!fd && errno != ENOENT)
             return no_files(errno, std::string{text(answer().path)} + "/" + name);
-        if (!fd) {
-            ++at;
-            continue;
-        }
-        files_.push_back({*at, std::move(fd), Buffer{batch_bytes()}});
-        at = missing_.erase(at);
+        if (fd)
+            found.push_back({cpu, std::move(fd), Buffer{batch_bytes()}});
+        else
+            still_missing.push_back(cpu);
     }
+    std::ranges::move(found, std::back_inserter(files_));
+    missing_ = std::move(still_missing);
     return {};
 }
 
