@@ -336,7 +336,8 @@ enum statchan_lost_reason {
  * @count:	records lost; less than last - first + 1 where the channel
  *		takes 1 in n of the source's records, or reasons alternated
  * @first_ns:	CLOCK_MONOTONIC of the first and
- * @last_ns:	of the last loss
+ * @last_ns:	of the last record lost, as its source says: a source that is
+ *		behind, or that more than one context feeds, may not go by time
  * @reason:	enum statchan_lost_reason
  * @reserved:	0
  */

@@ -139,7 +139,8 @@ struct Gap {
     /// records, or reasons alternated.
     std::uint64_t count = 0;
     Time first_time{};  ///< of the first and
-    Time last_time{};   ///< of the last loss. Both: when noticed, if the reason is socket_overrun
+    Time last_time{};   ///< of the last record lost, as its source says, which may not go by time.
+                        ///< Both: when noticed, if the reason is socket_overrun
     LostReason reason = LostReason::ring_full;
 };
 
