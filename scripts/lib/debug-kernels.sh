@@ -93,8 +93,6 @@ debug_kernel_choose_watched() {
 	for folder in "${KASAN_WATCHES[@]}"; do
 		printf '\nKASAN_SANITIZE := y\n' >>"$1/$folder/Makefile" || return
 	done
-	# reads all memory there is: for that alone it would be watched for minutes
-	printf 'KASAN_SANITIZE_kmemleak.o := n\n' >>"$1/mm/Makefile"
 }
 
 # Each wanted line must be in the result: kconfig drops in silence what it can not have.

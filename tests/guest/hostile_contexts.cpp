@@ -30,6 +30,7 @@ TEST_P(HostileContexts, InterruptEachOther) {
         ASSERT_OK(stream);
         Reader reader{*stream};
         reader.expect_from(0);
+        reader.times_may_go_back();
         synth.set("run=1");
         {
             auto control = open_client("ioctl");

@@ -96,7 +96,7 @@ TEST_P(LifeAndDeath, KilledAtAnyMomentLeavesNothing) {
     const auto seed = std::random_device{}();
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937 random{seed};
-    Synth synth{"size=64 cpus=2 context=softirq pps=10000 run=1"};
+    Synth synth{"size=64 cpus=2 context=softirq pps=50000 run=1"};
     const auto users = module_users("statchan");
     const auto sockets = netlink_sockets();
     std::vector<KernelMemory> memory;
@@ -118,7 +118,7 @@ TEST_P(LifeAndDeath, KilledAtAnyMomentLeavesNothing) {
 
 // Several on the same source at the same time: on netlink they share one channel.
 TEST_P(LifeAndDeath, KilledTogetherTheyLeaveTheLivingAlone) {
-    Synth synth{"size=64 cpus=2 context=hardirq pps=10000 run=1"};
+    Synth synth{"size=64 cpus=2 context=hardirq pps=50000 run=1"};
     auto stream = client.subscribe(synth.name(), {.buffer_size = 65536});
     ASSERT_OK(stream);
     Reader reader{*stream};

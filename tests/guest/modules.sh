@@ -40,7 +40,7 @@ test_sources_go_with_their_module() {
 test_unload_waits_for_no_channel() {
 	local t reader
 	for t in ioctl read netlink netlink-nl relay mmap bpf; do
-		statctl source add synth sw0 size=64 pps=10000 cpus=0 >/dev/null || return
+		statctl source add synth sw0 size=64 mode=back-to-back cpus=0 >/dev/null || return
 		statctl -t "$t" samples sw0 --quiet >"$scratch/out" 2>"$scratch/err" &
 		reader=$!
 		wait_for sh -c "statctl -j ledger | jq -e 'length == 1'" || fail "$t: $(<"$scratch/err")" || return
@@ -58,7 +58,7 @@ test_unload_waits_for_no_channel() {
 test_large_sources_give_their_memory_back() {
 	local before
 	before=$(awk '/^VmallocUsed/ { print $2 }' /proc/meminfo)
-	statctl source add synth big ports=8192 fields=256 queues=0 >/dev/null || return
+	statctl source add synth big ports=16384 fields=256 queues=0 >/dev/null || return
 	local t
 	for t in ioctl read procfs netlink netlink-nl mmap; do
 		wants 0 statctl -t "$t" get big --group port --instance 1 --field rx_packets || return

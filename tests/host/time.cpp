@@ -14,13 +14,13 @@ TEST(Time, SteadyClockIsTheKernelsMonotonic) {
     ::clock_gettime(CLOCK_MONOTONIC, &ts);
     const auto kernel = time_from_ns(static_cast<std::uint64_t>(ts.tv_sec) * 1'000'000'000 +
                                      static_cast<std::uint64_t>(ts.tv_nsec));
-    EXPECT_LT(std::chrono::steady_clock::now() - kernel, 1min);
+    EXPECT_LT(std::chrono::steady_clock::now() - kernel, 1s);
     EXPECT_GE(std::chrono::steady_clock::now(), kernel);
 }
 
 TEST(Time, ConvertsToTheWallClock) {
     const auto wall = to_system_time(std::chrono::steady_clock::now());
-    EXPECT_LT(std::chrono::abs(std::chrono::system_clock::now() - wall), 1min);
+    EXPECT_LT(std::chrono::abs(std::chrono::system_clock::now() - wall), 1s);
     const auto clock = WallClock::now();
     EXPECT_EQ(clock.at(time_from_ns(5'000'000)) - clock.at(time_from_ns(2'000'000)), 3ms);
 }

@@ -29,7 +29,7 @@ constexpr int lost_wakeup_ms = 20'000;
 
 // By each CPU, at least: until so many interrupts came, too.
 constexpr std::uint32_t emits = EMITS;
-constexpr std::uint64_t interrupts_each = 50;
+constexpr std::uint64_t interrupts_each = 51;
 
 // What came from one CPU. Each record must be the next one, or follow a loss that fits exactly.
 class Books {

@@ -46,6 +46,9 @@ void Reader::take(const statchan::Gap& gap) {
     SCOPED_TRACE(to_string(gap));
     EXPECT_GE(gap.first_seq, c.next);
     EXPECT_GE(gap.last_seq, gap.first_seq);
+    if (in_time_) {
+        EXPECT_GE(gap.last_time, gap.first_time);
+    }
     EXPECT_GE(gap.count, 1U);
     EXPECT_LE(gap.count, (gap.last_seq - gap.first_seq) / step_ + 1);
     c.told += gap.count;

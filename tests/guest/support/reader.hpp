@@ -52,6 +52,8 @@ class Reader {
 
     /// Numbers must start here on each CPU. Unknown: the first record tells.
     void expect_from(std::uint64_t seq) { from_ = seq; }
+    /// More than one context feeds a CPU's part: the last record lost may be older than the first.
+    void times_may_go_back() { in_time_ = false; }
     /// Keep digests of all records.
     void keep() { keep_ = true; }
 
@@ -90,6 +92,7 @@ class Reader {
     std::uint64_t step_;
     std::optional<std::uint64_t> from_;
     bool keep_ = false;
+    bool in_time_ = true;
     bool ended_ = false;
     std::size_t largest_batch_ = 0;
     std::map<unsigned, Cpu> cpus_;
