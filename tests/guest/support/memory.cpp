@@ -47,6 +47,7 @@ KernelMemory kernel_memory() {
 
 std::string steady_growth(const std::vector<KernelMemory>& one_after_another, std::int64_t much) {
     std::string text;
+    if (one_after_another.empty()) return text;
     for (const auto& [what, first] : one_after_another.front()) {
         bool steady = true;
         std::string course = what + ": " + std::to_string(first);
