@@ -24,6 +24,7 @@ if(STATCHAN_FUZZ)
         message(FATAL_ERROR "STATCHAN_FUZZ needs clang: CMAKE_C_COMPILER=clang, CMAKE_CXX_COMPILER=clang++")
     endif()
     # What may be reached is counted everywhere; the search itself is linked by tests/fuzz/host.
-    add_compile_options(-fsanitize=fuzzer-no-link)
+    add_compile_options(-fsanitize=fuzzer-no-link
+        -fsanitize-coverage-ignorelist=${PROJECT_SOURCE_DIR}/tests/fuzz/host/not-searched.list)
     add_link_options(-fsanitize=fuzzer-no-link)
 endif()
