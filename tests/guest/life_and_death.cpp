@@ -150,7 +150,8 @@ TEST_P(LifeAndDeath, SourceThatGoesUnderLoadEndsAllStreams) {
         std::list<Reader> readers;
         for (const unsigned snaplen : {64U, 100U, 200U}) {
             auto stream = client.subscribe(
-                synth.name(), {.snaplen = snaplen, .buffer_size = 16384, .subbufs = 2});
+                synth.name(),
+                {.snaplen = snaplen, .buffer_size = 16384, .subbufs = 2, .receive_buffer = 32768});
             ASSERT_OK(stream);
             streams.push_back(std::move(*stream));
             readers.emplace_back(streams.back());

@@ -209,7 +209,8 @@ TEST_P(PlainTools, EndOfTheSourceShowsTheRest) {
     statchan_relay_state state{};
     state.size = sizeof state;
     ASSERT_EQ(::ioctl(device, STATCHAN_IOC_RELAY_STATE, &state), 0);
-    EXPECT_EQ(state.produced, 2U) << "of 200 records a sub-buffer holds 107";
+    // more, if the timeout passed before the end: it ends a sub-buffer that is not full
+    EXPECT_GE(state.produced, 2U) << "of 200 records a sub-buffer holds 107";
     EXPECT_NE(state.flags & STATCHAN_CHAN_EOS, 0U);
     EXPECT_EQ(check(sh("cat " + file(0)), 0, 0), 200U);
     ::close(fd);
