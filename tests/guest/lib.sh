@@ -10,6 +10,9 @@ case $(uname -r) in
 *) slowness=1 ;;
 esac
 
+# As Debian's kernels come: not everybody loads BPF programs.
+[[ $(</proc/sys/kernel/unprivileged_bpf_disabled) != 0 ]] || echo 2 >/proc/sys/kernel/unprivileged_bpf_disabled
+
 load_modules() {
 	local module
 	for module in statchan statchan_synth statchan_netdev; do

@@ -16,7 +16,7 @@ make_namespaces() {
 	local side
 	for side in left right; do
 		ip netns add "$side"
-		ip netns exec "$side" sysctl -qw net.ipv6.conf.{all,default}.disable_ipv6=1
+		[[ ! -e /proc/sys/net/ipv6 ]] || ip netns exec "$side" sysctl -qw net.ipv6.conf.{all,default}.disable_ipv6=1
 	done
 }
 
@@ -165,7 +165,7 @@ test_bpf_may_not_be_usable() {
 
 # An interface of no other use
 make_dummy() {
-	ip link add dummy0 netns left type dummy && "${left[@]}" statctl source add netdev dummy0 >/dev/null
+	ip -n left link add dummy0 type dummy && "${left[@]}" statctl source add netdev dummy0 >/dev/null
 }
 
 test_interface_vanishes_while_it_is_read() {
