@@ -49,7 +49,9 @@ OVER_TRANSPORTS_WITH(LiveSwitch, statchan::Capability::samples);
 // Two CPUs without pause, to every other transport and back, again and again.
 TEST_P(LiveSwitch, LosesNothingAndRepeatsNothing) {
     Synth synth{"size=64 cpus=2 pps=20000 context=softirq"};
-    auto stream = client.subscribe(synth.name(), {.buffer_size = 8U << 20});
+    // what comes during a switch, on the slowest kernel
+    auto stream =
+        client.subscribe(synth.name(), {.buffer_size = 8U << 20, .receive_buffer = 64U << 20});
     ASSERT_OK(stream);
     Reader reader{*stream};
     reader.expect_from(0);
