@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -44,9 +45,9 @@ void spare_nothing() {
 }
 
 // At most so many of an operation's places are tried.
-unsigned most_attempts() {
+unsigned most_attempts(unsigned tries) {
     const char* given = std::getenv("STATCHAN_FAIL_ATTEMPTS");
-    return given == nullptr ? 400 : static_cast<unsigned>(std::stoul(given));
+    return given == nullptr ? tries : std::min(tries, static_cast<unsigned>(std::stoul(given)));
 }
 
 // The program's own memory comes from the kernel, too.
@@ -110,7 +111,8 @@ unsigned places_of(const Operation& operation) {
 
 FaultCounts fail_every_place(const Operation& operation) {
     FaultCounts counts{.places = places_of(operation)};
-    const auto stride = (counts.places + most_attempts() - 1) / most_attempts();
+    const auto most = most_attempts(operation.tries);
+    const auto stride = (counts.places + most - 1) / most;
     for (unsigned nth = 1; nth <= counts.places; nth += stride) {
         SCOPED_TRACE("place " + std::to_string(nth));
         Refusal refused;
@@ -160,9 +162,8 @@ void FaultTable::OnTestIterationEnd(const testing::UnitTest&, int) {
     std::printf(
         "worked: all the same. kept: files, channels, sources and memory that an attempt left "
         "behind; "
-        "more than 0 fails the test.\nAt most %u places of an operation are tried "
-        "(STATCHAN_FAIL_ATTEMPTS).\n\n",
-        most_attempts());
+        "more than 0 fails the test.\nOf an operation with more places than were made to fail, "
+        "those are spread over all (STATCHAN_FAIL_ATTEMPTS).\n\n");
     std::fflush(stdout);
 }
 
