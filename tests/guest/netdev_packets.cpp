@@ -101,8 +101,9 @@ class NetdevPackets : public testing::TestWithParam<std::string> {
     // Samples and captures what @p traffic makes pass; both must be the same.
     void compare(const std::function<void()>& traffic) {
         const std::string file = "/tmp/compare.pcap";
-        Process tcpdump{"exec tcpdump -Z root -i veth0 -n -s 0 -B 32768 -U --immediate-mode -w " +
-                        file};
+        // its buffer is of frames that are as large as a packet may be: 1024 of them
+        Process tcpdump{
+            "exec tcpdump -Z root -i veth0 -n -s 66000 -B 131072 -U --immediate-mode -w " + file};
         ASSERT_TRUE(eventually([&] {
             return tcpdump.err().find("listening on") != std::string::npos;
         })) << tcpdump.err();
@@ -124,7 +125,8 @@ class NetdevPackets : public testing::TestWithParam<std::string> {
             for (const auto& packet : read_pcap(file)) captured.push_back(from_capture(packet));
             std::sort(captured.begin(), captured.end());
             std::sort(sampled.begin(), sampled.end());
-            // Both may have just begun, and agree on what they have so far.
+            // Both may have just begun, and agree on what they have so far. Afterwards more may
+            // come: a connection that is closed has not ended.
             const auto ledger = stream->ledger();
             EXPECT_OK(ledger);
             const bool all = ledger && ledger->total().in_flight() == 0U && !sampled.empty();
@@ -139,7 +141,6 @@ class NetdevPackets : public testing::TestWithParam<std::string> {
         const auto ledger = stream->ledger();
         ASSERT_OK(ledger);
         EXPECT_EQ(ledger->total().received, sampled.size());
-        EXPECT_EQ(ledger->total().in_flight(), std::uint64_t{0});
     }
 
     void tell_difference(const std::vector<Packet>& captured) const {
