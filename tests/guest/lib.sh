@@ -62,13 +62,13 @@ one_line() {
 	(($(wc -l <"$scratch/err") == 1)) || fail "not one line: $(<"$scratch/err")"
 }
 
-# run_one NAME: in a process group of its own, which ends with the test, or after TEST_SECONDS (60).
+# run_one NAME: in a process group of its own, which ends with the test, or after TEST_SECONDS (240).
 run_one() {
 	local test watch status
 	set -m
 	(set +m -o pipefail && "test_$1") >"$scratch/report" 2>&1 &
 	test=$!
-	(sleep $((${TEST_SECONDS:-60} * slowness)) && echo '    its time is over' >>"$scratch/report" && kill -- "-$test") 2>/dev/null &
+	(sleep $((${TEST_SECONDS:-240} * slowness)) && echo '    its time is over' >>"$scratch/report" && kill -- "-$test") 2>/dev/null &
 	watch=$!
 	set +m
 	wait "$test"
