@@ -58,7 +58,7 @@ struct Operation {
     std::function<void()> before = [] {};
     std::function<Refusal()> attempt;
     std::function<void()> after = [] {};
-    unsigned tries = 400;  ///< places that are tried at most, spread over those that there are
+    unsigned tries = 600;  ///< places that are tried at most, spread over those that there are
 };
 
 /// Tries with each place in the attempt failed once, or, of an operation that has very many, with
