@@ -40,15 +40,14 @@ class MnlSocket final : public Socket {
     [[nodiscard]] int fd() const noexcept override { return mnl_socket_get_fd(handle_.get()); }
     [[nodiscard]] Result<void> send(std::span<std::byte> message) override;
     [[nodiscard]] Result<Received> receive(Receiver& receiver) override;
-    [[nodiscard]] std::size_t held() const noexcept override {
-        return block_ * block_bytes + used_;
-    }
-    void release() noexcept override { block_ = used_ = 0; }
+    [[nodiscard]] std::size_t held() const noexcept override { return before_ + used_; }
+    void release() noexcept override { block_ = before_ = used_ = 0; }
 
   private:
     // Heads of pieces are shorter than this.
     static constexpr std::size_t head_bytes = 256;
-    // Datagrams that are held lie one after another in blocks, which are used again.
+    // Datagrams that are held lie one after another in blocks, which are used again. The first
+    // has room for one: a socket for answers needs no other.
     static constexpr std::size_t block_bytes = 4 * datagram_bytes;
     [[nodiscard]] std::byte* room();
     [[nodiscard]] Result<Received> receive_scattered(Receiver& receiver,
@@ -60,16 +59,17 @@ class MnlSocket final : public Socket {
     MnlHandle handle_;
     std::size_t data_at_ = 0;  // in the last message that had DATA, since the last request
     std::vector<Buffer> blocks_;
-    std::size_t block_ = 0;  // the one in use, and
-    std::size_t used_ = 0;   // bytes of it
+    std::size_t block_ = 0;   // the one in use,
+    std::size_t used_ = 0;    // bytes of it, and
+    std::size_t before_ = 0;  // bytes of those before it
 };
 
 std::byte* MnlSocket::room() {
-    if (block_bytes - used_ < datagram_bytes) {
+    if (block_ < blocks_.size() && blocks_[block_].size() - used_ < datagram_bytes) {
         ++block_;
-        used_ = 0;
+        before_ += std::exchange(used_, 0);
     }
-    if (block_ == blocks_.size()) blocks_.emplace_back(block_bytes);
+    if (block_ == blocks_.size()) blocks_.emplace_back(block_ == 0 ? datagram_bytes : block_bytes);
     return blocks_[block_].bytes().data() + used_;
 }
 
