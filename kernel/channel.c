@@ -401,23 +401,6 @@ void statchan_channel_close(struct statchan_channel *ch)
 
 /* ---- looking at channels ---- */
 
-/* Return: the counted channel of @net with the smallest id greater than @id */
-struct statchan_channel *statchan_channel_after(struct net *net, u32 id)
-{
-	struct statchan_channel *ch, *found = NULL;
-
-	mutex_lock(&statchan_channels_lock);
-	list_for_each_entry(ch, &channels, all) {
-		if (ch->net == net && ch->id > id) {
-			found = ch;
-			kref_get(&found->ref);
-			break;
-		}
-	}
-	mutex_unlock(&statchan_channels_lock);
-	return found;
-}
-
 /* The channel after info->id: 0 or -ENOENT */
 int statchan_channel_info(struct net *net, struct statchan_channel_info *info)
 {

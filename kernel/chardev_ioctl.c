@@ -481,6 +481,7 @@ static int dev_call(struct statchan_file *f, u32 nr, void __user *user,
 
 	if (get_user(usize, (u32 __user *)user))
 		return -EFAULT;
+	/* No structure has grown yet: each is as in the first version */
 	if (usize < size)
 		return statchan_err(err, -EINVAL, "structure of %u bytes is too short: size must be at least %u",
 				    usize, size);

@@ -185,7 +185,7 @@ void statchan_kind_net_exit(struct net *net);
 
 #define STATCHAN_SEQ_NONE	(~0ULL)
 
-/* A gap of each reason for which a record is not accepted */
+/* A gap of each reason for which a record is not accepted: no transport has more than four */
 #define STATCHAN_GAP_SPARE	(4 * sizeof(struct statchan_lost))
 
 /* Losses not yet told to the consumer, of one reason */
@@ -356,7 +356,6 @@ void statchan_channel_end(struct statchan_channel *ch);
 void statchan_channel_stop(struct statchan_channel *ch);
 int statchan_channel_start(struct statchan_channel *ch,
 			   struct statchan_err *err);
-struct statchan_channel *statchan_channel_after(struct net *net, u32 id);
 int statchan_channel_info(struct net *net, struct statchan_channel_info *info);
 int statchan_channel_ledger(struct net *net, u32 id, u32 cpu,
 			    struct statchan_ledger *out, u32 *flags);

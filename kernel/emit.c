@@ -5,8 +5,8 @@
  * IRQs are off from the sequence number to the last commit, so whatever
  * interrupts a producer can't come between the two, and one CPU's records enter
  * every channel in the order of their numbers. The lock of the channel's CPU
- * part is only ever contended by the flush timer, which may run on another CPU
- * after a hotplug.
+ * part is hardly ever contended: by the flush timer, which may run on another CPU
+ * after a hotplug, and by who reads, stops or asks for the ledger.
  */
 #include <linux/export.h>
 #include <linux/kernel.h>

@@ -365,7 +365,7 @@ static int ledger_find(struct netlink_callback *cb, struct dump_state *st)
 	if (!statchan_channel_ledger(dump_net(cb), st->id, 0, &ledger, &flags))
 		return 0;
 	return statchan_err(st->err, -ENOENT,
-			    "no channel %u in this network namespace, or not any more: see statctl channels",
+			    "no channel %u in this network namespace, or not any more: see statctl ledger",
 			    st->id);
 }
 

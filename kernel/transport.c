@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The table of transports. To add one: a file in transport/, a line here, a line
- * in Kbuild, and an id in uapi/linux/statchan.h.
+ * The table of transports; docs/architecture.md says what else a new one needs.
  */
 #include <linux/string.h>
 

@@ -527,7 +527,7 @@ static int nl_take_group(struct nl_channel *nl, struct statchan_err *err)
 		list_add_tail(&nl->node, &nl_channels);
 	else
 		ret = statchan_err(err, -ENOSPC,
-				   "all %u sample groups of this network namespace are taken: close a channel, or open with the source and settings of one to share it (statctl channels)",
+				   "all %u sample groups of this network namespace are taken: close a channel, or open with the source and settings of one to share it (statctl ledger)",
 				   STATCHAN_GENL_N_SAMPLES);
 	mutex_unlock(&nl_channels_lock);
 	return ret;

@@ -49,7 +49,7 @@ job_environment() {
 	local name
 	for name in $(compgen -e); do
 		case $name in
-		TERM | LANG | LC_* | NO_COLOR | COLUMNS | STATCHAN_* | GTEST_* | ?SAN_OPTIONS)
+		TERM | LANG | LC_* | NO_COLOR | COLUMNS | STATCHAN_* | GTEST_* | *SAN_OPTIONS)
 			printf ' %s' "$(job_quote "$name=${!name}")"
 			;;
 		esac

@@ -114,7 +114,8 @@
  * structure starts with its size; a newer program's trailing bytes must be 0
  * on an older kernel (-E2BIG). Unknown flags and non-zero reserved fields are
  * -EINVAL. STATCHAN_ABI is raised when a program written for the old number
- * would misread the new one; additions at the end do not raise it.
+ * would misread the new one; additions at the end do not raise it: a structure is
+ * taken as short as it was in the first version that had it, and not shorter (-EINVAL).
  *
  * ERRORS
  *
@@ -766,7 +767,7 @@ enum statchan_calibration {
  * @step:	enum statchan_calibration
  * @flags:	0
  * @iterations:	in: how often, at most STATCHAN_CAL_ITERATIONS; out: how often it
- *		was done, less if that would have taken longer than some 50 ms
+ *		was done, less if that would have taken longer than some 40 ms
  * @bytes:	COPY: 1 to 16 MiB. SKB: 1 to 32 KiB. REMAP: whole pages, 1 MiB at
  *		most; an iteration is a page. Else 0
  * @buf:	COPY: where to. REMAP: a shared, read-only mapping of at least @bytes

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// The table of transports. Adding one: a line here, a line in transport.hpp, a file.
+// The table of transports; docs/architecture.md says what else a new one needs.
 #include <array>
 #include <string>
 

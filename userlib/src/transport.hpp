@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// What a transport is to the library. To add one: a class in transport/, a line in the table of
-// registry.cpp, a line in CMakeLists.txt.
+// What a transport is to the library; docs/architecture.md says what a new one needs.
 #pragma once
 
 #include <cstddef>

@@ -103,8 +103,7 @@ int statchan_err(struct statchan_err *err, int code, const char *fmt, ...);
  *		errno, with a sentence, refuses the channel; false can't fail.
  * @rate:	optional. The sampling rate is now 1 in @rate; or errno, with
  *		a sentence. Process context, may sleep, serialised. Without it
- *		the source does not sample and only rate 1 is accepted, unless
- *		it calls statchan_sampled().
+ *		only rate 1 is accepted.
  */
 struct statchan_source_ops {
 	struct module *owner;
@@ -301,7 +300,7 @@ struct statchan_kind {
 /**
  * statchan_kind_register() - make a kind known
  *
- * Return: 0 or -EEXIST.
+ * Return: 0, -EEXIST, -EINVAL or -ENOMEM.
  */
 int statchan_kind_register(const struct statchan_kind *kind);
 

@@ -76,7 +76,7 @@ class STATCHAN_API Client {
     /// Schema of a source. Kept by hash, so the second call costs one small question.
     [[nodiscard]] Result<std::shared_ptr<const Schema>> schema(std::string_view source);
 
-    /// All counters of a source at one time. Every transport but relay.
+    /// All counters of a source at one time. Every transport but relay and bpf.
     [[nodiscard]] Result<Snapshot> snapshot(std::string_view source,
                                             const SnapshotOptions& options = {});
 

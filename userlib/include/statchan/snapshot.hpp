@@ -61,6 +61,7 @@ class STATCHAN_API SnapshotView {
     [[nodiscard]] const SnapshotInfo& info() const noexcept { return info_; }
     [[nodiscard]] std::uint64_t generation() const noexcept { return info_.generation; }
     [[nodiscard]] const Schema& schema() const noexcept { return *schema_; }
+    /// The same, to keep: it may outlive the snapshot.
     [[nodiscard]] const std::shared_ptr<const Schema>& schema_ptr() const noexcept {
         return schema_;
     }
