@@ -150,7 +150,7 @@ static struct statchan_channel *channel_alloc(struct statchan_source *src)
 	int cpu;
 
 	if (!statchan_fault(STATCHAN_FAULT_CHANNEL))
-		ch = kzalloc(sizeof(*ch), GFP_KERNEL);
+		ch = kzalloc(sizeof(*ch), GFP_KERNEL_ACCOUNT);
 	if (!ch) {
 		statchan_source_put(src);
 		return NULL;
@@ -160,7 +160,8 @@ static struct statchan_channel *channel_alloc(struct statchan_source *src)
 	INIT_LIST_HEAD(&ch->node);
 	INIT_LIST_HEAD(&ch->all);
 	init_waitqueue_head(&ch->wait);
-	ch->cpu = alloc_percpu(struct statchan_channel_cpu);
+	ch->cpu = alloc_percpu_gfp(struct statchan_channel_cpu,
+				   GFP_KERNEL_ACCOUNT);
 	if (!ch->cpu) {
 		statchan_channel_put(ch);
 		return NULL;
@@ -207,6 +208,23 @@ static int channel_check(struct net *net, const struct statchan_channel_req *req
 	return 0;
 }
 
+/* Off the emit path already: its timers and wakeups end, too, and none follows */
+static void channel_silence(struct statchan_channel *ch)
+{
+	unsigned long flags;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct statchan_channel_cpu *cc = per_cpu_ptr(ch->cpu, cpu);
+
+		raw_spin_lock_irqsave(&cc->lock, flags);
+		cc->ended = true;
+		raw_spin_unlock_irqrestore(&cc->lock, flags);
+		hrtimer_cancel(&cc->timer);
+		irq_work_sync(&cc->work);
+	}
+}
+
 /* src->lock held for sample channels, so that the rate stays as agreed */
 static int channel_start(struct statchan_channel *ch,
 			 struct statchan_channel_req *req,
@@ -225,8 +243,11 @@ static int channel_start(struct statchan_channel *ch,
 		statchan_emit_init(per_cpu_ptr(ch->cpu, cpu));
 	if (!ret)
 		ret = statchan_source_attach(ch->src, ch, err);
-	if (ret)
+	if (ret) {
+		/* records may have come before the source said no */
+		channel_silence(ch);
 		ch->transport->close(ch);
+	}
 	return ret;
 }
 
@@ -364,22 +385,6 @@ int statchan_channel_start(struct statchan_channel *ch,
 			   struct statchan_err *err)
 {
 	return statchan_source_start(ch->src, ch, err);
-}
-
-static void channel_silence(struct statchan_channel *ch)
-{
-	unsigned long flags;
-	int cpu;
-
-	for_each_possible_cpu(cpu) {
-		struct statchan_channel_cpu *cc = per_cpu_ptr(ch->cpu, cpu);
-
-		raw_spin_lock_irqsave(&cc->lock, flags);
-		cc->ended = true;
-		raw_spin_unlock_irqrestore(&cc->lock, flags);
-		hrtimer_cancel(&cc->timer);
-		irq_work_sync(&cc->work);
-	}
 }
 
 /* Process context, may sleep. @ch is invalid afterwards. */

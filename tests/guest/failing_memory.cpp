@@ -7,13 +7,13 @@
 #include <dirent.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <optional>
 #include <set>
 
 #include "support/fail_nth.hpp"
 #include "support/kernel.hpp"
 #include "support/links.hpp"
+#include "support/meanwhile.hpp"
 #include "support/netns.hpp"
 #include "support/process.hpp"
 #include "support/reader.hpp"
@@ -41,14 +41,6 @@ std::set<std::string> kinds_of_holdings() {
     for (const auto& line : kernel_holdings())
         kinds.insert(line.starts_with("source") ? line : line.substr(0, line.find(' ')));
     return kinds;
-}
-
-// The thread that emits for a synth; 0 if none does.
-int producer() {
-    for (const auto& entry : std::filesystem::directory_iterator{"/proc"})
-        if (slurp(entry.path().string() + "/comm").starts_with("statchan_synth/"))
-            return std::stoi(entry.path().filename().string());
-    return 0;
 }
 
 }  // namespace
@@ -213,6 +205,22 @@ TEST_P(FailingMemoryOfLive, Live) {
     step("open a live snapshot", [&] { return refusal(client.live(synth.name())); });
 }
 
+// The channel is served before its source has begun to sample, which may fail: then records, timers
+// and wakeups are there that must end before the channel does.
+class FailingMemoryOfEarlyRecords : public FailingMemory {};
+INSTANTIATE_TEST_SUITE_P(, FailingMemoryOfEarlyRecords,
+                         testing::Values("ioctl", "read", "netlink", "relay", "mmap"),
+                         parameter_name);
+
+TEST_P(FailingMemoryOfEarlyRecords, Subscribe) {
+    Synth synth{"size=64 pps=1000 cpus=1"};
+    synth.set("run=1");
+    auto emitter = open_client("ioctl");
+    const Meanwhile emits{[&] { EXPECT_OK(emitter.set_source(synth.name(), "emit=2000")); }};
+    step("open a channel, meeting records",
+         [&] { return refusal(client.subscribe(synth.name(), small_buffers)); });
+}
+
 class FailingMemoryOfSamples : public FailingMemory {
   protected:
     statchan::Stream subscribe(const Synth& synth) {
@@ -321,7 +329,7 @@ TEST_P(FailingMemoryOfSamples, Emitting) {
     Reader reader{*stream};
     synth.set("run=1 pps=200 cpus=1 context=process");
     ASSERT_TRUE(reader.records(10));
-    const int task = producer();
+    const int task = synth_producer();
     ASSERT_NE(task, 0);
     constexpr unsigned attempts = 20;
     FaultCounts counts;

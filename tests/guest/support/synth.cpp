@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <linux/statchan_synth.h>
 
+#include <filesystem>
+
 #include "transport.hpp"
 
 namespace lab {
@@ -46,6 +48,13 @@ void Synth::remove() {
     if (removed_) return;
     removed_ = true;
     EXPECT_OK(client_.remove_source(name_));
+}
+
+int synth_producer() {
+    for (const auto& entry : std::filesystem::directory_iterator{"/proc"})
+        if (slurp(entry.path().string() + "/comm").starts_with("statchan_synth/"))
+            return std::stoi(entry.path().filename().string());
+    return 0;
 }
 
 std::string synth_counters(std::uint64_t counters) {

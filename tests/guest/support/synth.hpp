@@ -36,6 +36,9 @@ class Synth {
     bool removed_ = false;
 };
 
+/// A kernel thread that emits for a synth; 0 if none does.
+int synth_producer();
+
 /// Sizes a synth so that it has this many counters: a power of two, from 8.
 std::string synth_counters(std::uint64_t counters);
 
