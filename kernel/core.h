@@ -3,7 +3,9 @@
  * What the files of the core know of each other.
  *
  * Locks, outermost first:
- *	statchan_kinds_lock	kinds, and create, destroy and set of sources
+ *	source.set_lock		set of a source that a kind made
+ *	statchan_kinds_lock	kinds, what they made, and create; not destroy and set,
+ *				which may take long
  *	source.lock		channels of a source, listen, rate, gone
  *	statchan_registry_lock	the list of sources (leaf)
  *	statchan_channels_lock	the list of channels (leaf)
@@ -125,8 +127,13 @@ struct statchan_source {
 	const struct statchan_source_ops *ops;
 	void *priv;
 
-	const struct statchan_kind *kind; /* NULL: a driver's own */
-	u64 params[STATCHAN_KIND_PARAMS]; /* statchan_kinds_lock */
+	const struct statchan_kind *kind; /* statchan_kinds_lock; NULL: a driver's own */
+	struct list_head made;		/* same; by kind */
+	bool ending;			/* same; somebody destroys it */
+	bool destroyed;			/* same; that is over */
+	u64 params[STATCHAN_KIND_PARAMS]; /* same */
+	struct mutex set_lock;
+	bool unmade;			/* set_lock; priv goes */
 
 	struct statchan_schema *schema;	/* blob, immutable */
 
@@ -150,9 +157,6 @@ struct statchan_source *statchan_source_find(struct net *net, u32 id,
 					     const char *name,
 					     struct statchan_err *err);
 struct statchan_source *statchan_source_after(struct net *net, u32 id);
-struct statchan_source *statchan_source_of_kind(const struct statchan_kind *kind,
-						struct net *net);
-struct statchan_source *statchan_source_made(u32 id);
 void statchan_source_put(struct statchan_source *src);
 void statchan_source_counts(struct statchan_source *src, u64 *observed,
 			    u64 *emitted);
@@ -217,6 +221,8 @@ struct statchan_gap {
  *		readers, so the timeout must come again
  * @special:	STATCHAN_CC_*
  * @armed:	the timer runs, or the channel has none
+ * @retry_ns:	when a loss that found no room is tried again; only the timer, and
+ *		who arms it
  * @spare:	bytes that reserve keeps free: room for the gaps that must be told
  *		before the end of the stream, and 0 then
  * @gaps:	bit r: gap[r] waits to be written
@@ -247,6 +253,7 @@ struct statchan_channel_cpu {
 	u64 filtered;
 	u64 truncated;
 	u64 wakeups;
+	u64 retry_ns;
 	u64 lost[STATCHAN_N_LOST];
 	struct statchan_gap gap[STATCHAN_N_LOST];
 	struct hrtimer timer;

@@ -9,6 +9,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/wait.h>
 
 #include "core.h"
 
@@ -17,9 +18,11 @@ struct kind_entry {
 	const struct statchan_kind *kind;
 };
 
-/* also serialises create, destroy and set */
+/* the list of kinds, which sources they made, and create */
 static DEFINE_MUTEX(statchan_kinds_lock);
 static LIST_HEAD(kinds);			/* statchan_kinds_lock */
+static LIST_HEAD(made);				/* same; source.made */
+static DECLARE_WAIT_QUEUE_HEAD(destroyed);
 
 static const struct statchan_kind *kind_find(const char *name)
 {
@@ -55,14 +58,57 @@ int statchan_kind_register(const struct statchan_kind *kind)
 }
 EXPORT_SYMBOL_GPL(statchan_kind_register);
 
-/* Unregisters and frees the source; the caller's reference keeps the struct */
+/* Return: a counted source that @kind (NULL: any kind) made in @net (NULL: any), or
+ * NULL. It may be on its way out.
+ */
+static struct statchan_source *kind_made(const struct statchan_kind *kind,
+					 struct net *net)
+{
+	struct statchan_source *src;
+
+	lockdep_assert_held(&statchan_kinds_lock);
+	list_for_each_entry(src, &made, made) {
+		if ((kind && src->kind != kind) || (net && src->net != net))
+			continue;
+		kref_get(&src->ref);
+		return src;
+	}
+	return NULL;
+}
+
+/*
+ * Unregisters and frees the source, or waits until who came first has. Its file may
+ * have a reader who takes his time, so without statchan_kinds_lock: nobody else waits
+ * for him. The caller's reference keeps the struct.
+ */
 static void kind_destroy(struct statchan_source *src)
 {
 	const struct statchan_kind *kind = src->kind;
+	bool first = !src->ending;
 
 	lockdep_assert_held(&statchan_kinds_lock);
-	src->kind = NULL;
+	src->ending = true;
+	mutex_unlock(&statchan_kinds_lock);
+	if (!first) {
+		/* pairs with the store below: then all of it is over */
+		wait_event(destroyed, smp_load_acquire(&src->destroyed));
+		mutex_lock(&statchan_kinds_lock);
+		return;
+	}
+	if (kind->cancel)
+		kind->cancel(src->priv);
+	/* a set that goes on ends first, and who waits to set finds it unmade */
+	mutex_lock(&src->set_lock);
+	src->unmade = true;
+	mutex_unlock(&src->set_lock);
 	kind->destroy(src, src->priv);
+
+	mutex_lock(&statchan_kinds_lock);
+	list_del(&src->made);
+	src->kind = NULL;
+	/* the last that is done for the source; pairs with the load above */
+	smp_store_release(&src->destroyed, true);
+	wake_up_all(&destroyed);
 }
 
 /* Destroy what @kind, or any, made in @net, or anywhere if NULL. */
@@ -70,11 +116,7 @@ static void kind_destroy_all(const struct statchan_kind *kind, struct net *net)
 {
 	struct statchan_source *src;
 
-	lockdep_assert_held(&statchan_kinds_lock);
-	for (;;) {
-		src = statchan_source_of_kind(kind, net);
-		if (!src)
-			return;
+	while ((src = kind_made(kind, net))) {
 		kind_destroy(src);
 		statchan_source_put(src);
 	}
@@ -108,10 +150,13 @@ void statchan_kind_gone(u32 id)
 	struct statchan_source *src;
 
 	mutex_lock(&statchan_kinds_lock);
-	src = statchan_source_made(id);
-	if (src) {
+	list_for_each_entry(src, &made, made) {
+		if (src->id != id || src->ending)
+			continue;
+		kref_get(&src->ref);
 		kind_destroy(src);
 		statchan_source_put(src);
+		break;
 	}
 	mutex_unlock(&statchan_kinds_lock);
 }
@@ -196,7 +241,7 @@ struct params {
 
 static const struct statchan_param rate_param = {
 	.key = "rate", .help = "sample 1 in so many packets",
-	.min = 1, .max = S32_MAX, .def = 1, .runtime = true,
+	.min = 1, .max = STATCHAN_RATE_MAX, .def = 1, .runtime = true,
 };
 
 static int params_one(void *ctx, const char *key, const char *value,
@@ -292,14 +337,17 @@ static int kind_create(struct net *net, const struct statchan_kind *kind,
 	}
 	memcpy(src->params, params.value, sizeof(src->params));
 	src->kind = kind;
+	list_add_tail(&src->made, &made);
 	*id = src->id;
-	if (params.rate) {
-		mutex_lock(&src->lock);
-		ret = statchan_source_set_rate(src, params.rate, err);
-		mutex_unlock(&src->lock);
-		if (ret)
-			kind_destroy(src);
-	}
+	if (!params.rate)
+		return 0;
+	kref_get(&src->ref);
+	mutex_lock(&src->lock);
+	ret = statchan_source_set_rate(src, params.rate, err);
+	mutex_unlock(&src->lock);
+	if (ret)
+		kind_destroy(src);
+	statchan_source_put(src);
 	return ret;
 }
 
@@ -348,7 +396,10 @@ int statchan_kind_del_source(struct net *net, const char *name,
 	if (IS_ERR(src)) {
 		ret = PTR_ERR(src);
 	} else {
-		if (src->kind)
+		if (src->ending)
+			ret = statchan_err(err, -ENODEV, "source '%s' is being deleted already",
+					   name);
+		else if (src->kind)
 			kind_destroy(src);
 		else
 			ret = statchan_err(err, -EPERM, "source '%s' belongs to a driver: unload the driver to remove it",
@@ -359,6 +410,7 @@ int statchan_kind_del_source(struct net *net, const char *name,
 	return ret;
 }
 
+/* src->set_lock held */
 static int kind_apply(struct statchan_source *src, const struct params *params,
 		      struct statchan_err *err)
 {
@@ -370,38 +422,69 @@ static int kind_apply(struct statchan_source *src, const struct params *params,
 		ret = statchan_source_set_rate(src, params->rate, err);
 		mutex_unlock(&src->lock);
 	}
-	for (i = 0; !ret && src->kind && i < src->kind->n_params; i++) {
+	for (i = 0; !ret && params->kind && i < params->kind->n_params; i++) {
 		if (!(params->given & BIT(i)))
 			continue;
-		ret = src->kind->set(src->priv, i, params->value[i], err);
-		if (!ret)
-			src->params[i] = params->value[i];
+		ret = params->kind->set(src->priv, i, params->value[i], err);
+		if (ret)
+			break;
+		mutex_lock(&statchan_kinds_lock);
+		src->params[i] = params->value[i];
+		mutex_unlock(&statchan_kinds_lock);
 	}
 	return ret;
 }
 
+static int kind_set(struct statchan_source *src,
+		    const struct statchan_kind *kind, const char *text,
+		    struct statchan_err *err)
+{
+	struct params params = { .kind = kind, .runtime = true };
+	int ret;
+
+	ret = params_parse(&params, text, err);
+	if (!ret && !params.given && !params.rate)
+		ret = statchan_err(err, -EINVAL, "nothing to set on source '%s': give key=value",
+				   src->name);
+	if (ret)
+		return ret;
+	if (mutex_lock_killable(&src->set_lock))
+		return statchan_err(err, -EINTR, "killed while somebody else set source '%s'",
+				    src->name);
+	if (src->unmade)
+		ret = statchan_err(err, -ENODEV, "source '%s' is gone", src->name);
+	else
+		ret = kind_apply(src, &params, err);
+	mutex_unlock(&src->set_lock);
+	return ret;
+}
+
+/* A set may take long: it is in the way of the same source's only */
 int statchan_kind_set_source(struct net *net, const char *name,
 			     const char *text, struct statchan_err *err)
 {
-	struct params params = { .runtime = true };
+	const struct statchan_kind *kind;
 	struct statchan_source *src;
 	int ret;
 
 	mutex_lock(&statchan_kinds_lock);
 	src = statchan_source_find(net, 0, name, err);
 	if (IS_ERR(src)) {
-		ret = PTR_ERR(src);
-		goto unlock;
+		mutex_unlock(&statchan_kinds_lock);
+		return PTR_ERR(src);
 	}
-	params.kind = src->kind;
-	ret = params_parse(&params, text, err);
-	if (!ret && !params.given && !params.rate)
-		ret = statchan_err(err, -EINVAL, "nothing to set on source '%s': give key=value",
-				   name);
-	if (!ret)
-		ret = kind_apply(src, &params, err);
-	statchan_source_put(src);
-unlock:
+	kind = src->kind;
+	/* its parameters and set() stay until then */
+	if (src->ending || (kind && !try_module_get(kind->owner)))
+		ret = statchan_err(err, -ENODEV, "source '%s' is gone", name);
+	else
+		ret = 0;
 	mutex_unlock(&statchan_kinds_lock);
+	if (!ret) {
+		ret = kind_set(src, kind, text, err);
+		if (kind)
+			module_put(kind->owner);
+	}
+	statchan_source_put(src);
 	return ret;
 }

@@ -125,46 +125,6 @@ struct statchan_source *statchan_source_after(struct net *net, u32 id)
 	return found;
 }
 
-/* Return: a counted source that @kind (NULL: any kind) made in @net (NULL: any),
- * or NULL. statchan_kinds_lock held.
- */
-struct statchan_source *statchan_source_of_kind(const struct statchan_kind *kind,
-						struct net *net)
-{
-	struct statchan_source *src, *found = NULL;
-
-	mutex_lock(&statchan_registry_lock);
-	list_for_each_entry(src, &sources, node) {
-		if (!src->kind || (kind && src->kind != kind) ||
-		    (net && src->net != net))
-			continue;
-		found = src;
-		kref_get(&found->ref);
-		break;
-	}
-	mutex_unlock(&statchan_registry_lock);
-	return found;
-}
-
-/* Return: source @id, counted, if a kind made it and it is still registered.
- * statchan_kinds_lock held.
- */
-struct statchan_source *statchan_source_made(u32 id)
-{
-	struct statchan_source *src, *found = NULL;
-
-	mutex_lock(&statchan_registry_lock);
-	list_for_each_entry(src, &sources, node) {
-		if (src->id == id && src->kind) {
-			found = src;
-			kref_get(&found->ref);
-			break;
-		}
-	}
-	mutex_unlock(&statchan_registry_lock);
-	return found;
-}
-
 static struct statchan_source *source_alloc(const struct statchan_schema_desc *desc)
 {
 	struct statchan_source *src;
@@ -172,7 +132,7 @@ static struct statchan_source *source_alloc(const struct statchan_schema_desc *d
 
 	if (statchan_fault(STATCHAN_FAULT_SOURCE))
 		return ERR_PTR(-ENOMEM);
-	src = kzalloc(sizeof(*src), GFP_KERNEL);
+	src = kzalloc(sizeof(*src), GFP_KERNEL_ACCOUNT);
 	if (!src)
 		return ERR_PTR(-ENOMEM);
 	src->schema = statchan_schema_build(desc);
@@ -182,7 +142,8 @@ static struct statchan_source *source_alloc(const struct statchan_schema_desc *d
 		kfree(src);
 		return ERR_PTR(ret);
 	}
-	src->cpu = alloc_percpu(struct statchan_source_cpu);
+	src->cpu = alloc_percpu_gfp(struct statchan_source_cpu,
+				    GFP_KERNEL_ACCOUNT);
 	if (!src->cpu) {
 		kvfree(src->schema);
 		kfree(src);
@@ -193,6 +154,7 @@ static struct statchan_source *source_alloc(const struct statchan_schema_desc *d
 				   get_random_u64());
 	kref_init(&src->ref);
 	mutex_init(&src->lock);
+	mutex_init(&src->set_lock);
 	INIT_LIST_HEAD(&src->channels);
 	src->rate = 1;
 	statchan_snap_pool_init(src);
@@ -392,6 +354,10 @@ int statchan_source_attach(struct statchan_source *src,
 	if (src->gone)
 		return statchan_err(err, -ENODEV, "source '%s' is gone",
 				    src->name);
+	/* each is served in turn with interrupts off */
+	if (src->listeners >= STATCHAN_CHANNELS_MAX)
+		return statchan_err(err, -EBUSY, "source '%s' has %u channels of samples already: close one (statctl ledger)",
+				    src->name, STATCHAN_CHANNELS_MAX);
 	if (ch->follows)
 		ret = source_attach_follower(src, ch, err);
 	if (ret)
@@ -444,9 +410,9 @@ int statchan_source_set_rate(struct statchan_source *src, u32 rate,
 	if (src->gone)
 		return statchan_err(err, -ENODEV, "source '%s' is gone",
 				    src->name);
-	if (!rate || rate > S32_MAX)
-		return statchan_err(err, -EINVAL, "rate %u of source '%s': must be 1 to %d",
-				    rate, src->name, S32_MAX);
+	if (!rate || rate > STATCHAN_RATE_MAX)
+		return statchan_err(err, -EINVAL, "rate %u of source '%s': must be 1 to %u",
+				    rate, src->name, STATCHAN_RATE_MAX);
 	if (rate == src->rate)
 		return 0;
 	if (!src->ops->rate)

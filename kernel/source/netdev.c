@@ -15,7 +15,7 @@
  * namespace do. Whoever comes first destroys; for the others it is gone.
  *
  * Locks, outermost first:
- *	the core's, for create, destroy, set and listen
+ *	the core's, for create, set and listen
  *	rtnl
  *	nd_lock, and in it netfilter's
  * The core is never called with rtnl or nd_lock held.
@@ -309,7 +309,7 @@ static struct statchan_source *nd_create(struct net *net, const char *name,
 	struct nd *nd;
 	int ret;
 
-	nd = kzalloc(sizeof(*nd), GFP_KERNEL);
+	nd = kzalloc(sizeof(*nd), GFP_KERNEL_ACCOUNT);
 	if (!nd)
 		return ERR_PTR(-ENOMEM);
 	INIT_WORK(&nd->end_work, nd_end_streams);

@@ -196,8 +196,8 @@ static int nd_ethtool_init(struct nd_stats *st, struct net_device *dev)
 	if (n < 0 || n > STATCHAN_COUNTERS_MAX) {
 		ret = n < 0 ? n : -E2BIG;
 	} else if (n) {
-		st->names = kvcalloc(n, sizeof(*st->names), GFP_KERNEL);
-		st->scratch = kvcalloc(n, sizeof(*st->scratch), GFP_KERNEL);
+		st->names = kvcalloc(n, sizeof(*st->names), GFP_KERNEL_ACCOUNT);
+		st->scratch = kvcalloc(n, sizeof(*st->scratch), GFP_KERNEL_ACCOUNT);
 		if (st->names && st->scratch) {
 			nd_ethtool_names(dev, st->names, n);
 			st->n_ethtool = n;

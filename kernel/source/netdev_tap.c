@@ -114,12 +114,9 @@ static int nd_tap_hook(struct nd *nd, u32 tap)
 		.priority = tap == ND_INGRESS ? INT_MIN : INT_MAX,
 	};
 	ret = nf_register_net_hook(nd->net, hook);
-	if (ret) {
+	if (ret)
 		/* -EOPNOTSUPP: kernel without CONFIG_NETFILTER_(IN|E)GRESS */
-		netdev_err(nd->dev, "statchan: can't hook %s packets: error %d\n",
-			   tap == ND_INGRESS ? "ingress" : "egress", ret);
 		return ret;
-	}
 	__set_bit(tap, &nd->hooked);
 	return 0;
 }

@@ -33,6 +33,9 @@
 /* A chip's registers are cheap, but a 64 MiB snapshot must not stall a CPU */
 #define SYNTH_RESCHED_COUNTERS	8192
 
+/* emit= holds up who else sets the source, and other users of generic netlink */
+#define SYNTH_EMIT_TIME		(10 * HZ)
+
 /* Every so manieth field of a group is a gauge; powers of two */
 #define SYNTH_PORT_GAUGE	8
 #define SYNTH_QUEUE_GAUGE	4
@@ -43,7 +46,8 @@
  * @lock:	of what follows. Inside the core's locks; the core is never
  *		called with it held.
  * @listening:	someone listens
- * @dying:	being destroyed: no run may start
+ * @dying:	to be destroyed: no run may start
+ * @emitting:	what emit= waits for, or NULL
  * @cfg:	of the next run
  * @run:	producers at work, or NULL
  * @generation:	of the newest snapshot; only the snapshot callback, which the
@@ -60,6 +64,7 @@ struct synth {
 	bool dying;
 	struct synth_config cfg;
 	struct synth_run *run;
+	struct synth_run *emitting;
 
 	u64 generation;
 	u32 ports;
@@ -315,6 +320,7 @@ static int synth_emit(struct synth *s, u64 count, struct statchan_err *err)
 {
 	struct synth_config cfg;
 	struct synth_run *run;
+	bool dying;
 	u32 online;
 	u64 left;
 	int ret;
@@ -336,10 +342,25 @@ static int synth_emit(struct synth *s, u64 count, struct statchan_err *err)
 	if (IS_ERR(run))
 		return statchan_err(err, PTR_ERR(run), "emit: can't start producers: error %ld",
 				    -PTR_ERR(run));
-	ret = synth_run_wait(run);
+	mutex_lock(&s->lock);
+	s->emitting = run;
+	if (s->dying)
+		synth_run_cancel(run);
+	mutex_unlock(&s->lock);
+	ret = synth_run_wait(run, SYNTH_EMIT_TIME);
+	mutex_lock(&s->lock);
+	s->emitting = NULL;
+	dying = s->dying;
+	mutex_unlock(&s->lock);
 	left = synth_run_stop(run);
-	if (ret)
+	if (ret == -ETIME && left)
+		return statchan_err(err, ret, "emit: %d s are over, %llu packets not offered: ask for fewer at a time",
+				    SYNTH_EMIT_TIME / HZ, left);
+	if (ret && left)
 		return statchan_err(err, -EINTR, "emit: killed, %llu packets not offered",
+				    left);
+	if (left && dying)
+		return statchan_err(err, -ENODEV, "emit: the source is being deleted, %llu packets not offered",
 				    left);
 	if (left)
 		return statchan_err(err, -ENODEV, "emit: CPU offline, %llu packets not offered",
@@ -467,7 +488,7 @@ static struct synth *synth_alloc(const u64 *values, struct statchan_err *err)
 			     values[SYNTH_P_EMIT]);
 		return ERR_PTR(-EINVAL);
 	}
-	s = kzalloc(sizeof(*s), GFP_KERNEL);
+	s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
 	if (!s)
 		return ERR_PTR(-ENOMEM);
 	mutex_init(&s->lock);
@@ -483,6 +504,17 @@ static struct synth *synth_alloc(const u64 *values, struct statchan_err *err)
 		}
 	}
 	return s;
+}
+
+static void synth_cancel(void *priv)
+{
+	struct synth *s = priv;
+
+	mutex_lock(&s->lock);
+	s->dying = true;
+	if (s->emitting)
+		synth_run_cancel(s->emitting);
+	mutex_unlock(&s->lock);
 }
 
 static void synth_destroy(struct statchan_source *src, void *priv)
@@ -538,6 +570,7 @@ static const struct statchan_kind synth_kind = {
 	.create = synth_create,
 	.destroy = synth_destroy,
 	.set = synth_set,
+	.cancel = synth_cancel,
 };
 
 static int __init synth_init(void)

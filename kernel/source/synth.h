@@ -42,7 +42,8 @@ struct synth_run;
 
 struct synth_run *synth_run_start(struct statchan_source *src,
 				  const struct synth_config *cfg);
-int synth_run_wait(struct synth_run *run);
+int synth_run_wait(struct synth_run *run, unsigned long timeout);
+void synth_run_cancel(struct synth_run *run);
 u64 synth_run_stop(struct synth_run *run);
 
 #endif /* _STATCHAN_SYNTH_H */

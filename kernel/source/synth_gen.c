@@ -341,12 +341,25 @@ struct synth_run *synth_run_start(struct statchan_source *src,
 /**
  * synth_run_wait() - wait until all producers have offered their count
  * @run:	with a count
+ * @timeout:	not for more jiffies
  *
- * Return: 0, or -ERESTARTSYS if the caller was killed; stop the run anyway.
+ * Return: 0, also if it was cancelled, -ETIME, or -ERESTARTSYS if the caller was
+ * killed; stop the run anyway.
  */
-int synth_run_wait(struct synth_run *run)
+int synth_run_wait(struct synth_run *run, unsigned long timeout)
 {
-	return wait_for_completion_killable(&run->finished);
+	long left = wait_for_completion_killable_timeout(&run->finished,
+							 timeout);
+
+	if (left < 0)
+		return left;
+	return left ? 0 : -ETIME;
+}
+
+/* Who waits for @run goes on. Any context. */
+void synth_run_cancel(struct synth_run *run)
+{
+	complete(&run->finished);
 }
 
 /**

@@ -3,10 +3,14 @@
  * Transport procfs: a snapshot as text, in a file for each source, as drivers have
  * always done it: procfs_text.c. And as they did before that: procfs_legacy.c.
  *
- * Files live in the network namespace of their source, from before it can be found
- * until before it is gone: proc_remove() waits for the calls that are under way and
- * releases what is open, so no call meets a source that is freed.
+ * Entries live in the network namespace of their source, from before it can be found
+ * until before it is gone. proc_remove() waits for calls that procfs knows of, and a
+ * read lasts as long as the caller's page takes to come, which he may choose. So procfs
+ * knows only of the open: a file that is open is ours, holds the source, its namespace
+ * (as other files of /proc/net do) and this module, and ends with -EIO.
  */
+#include <linux/err.h>
+#include <linux/fs.h>
 #include <linux/proc_fs.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
@@ -25,6 +29,38 @@ struct proc_net {
 };
 
 static unsigned int proc_net_id;
+
+/* ---- open files ---- */
+
+/* Return: the source of the entry, for statchan_proc_put(), or ERR_PTR. From open. */
+struct statchan_source *statchan_proc_get(struct inode *inode)
+{
+	/* whoever ends the source waits for this call */
+	struct statchan_source *src = pde_data(inode);
+
+	if (!maybe_get_net(src->net))
+		return ERR_PTR(-EIO);
+	kref_get(&src->ref);
+	return src;
+}
+
+void statchan_proc_put(struct statchan_source *src)
+{
+	struct net *net = src->net;
+
+	statchan_source_put(src);
+	put_net(net);
+}
+
+/* From open: the file has @fops, with an owner, from now on. Return: 0 or errno. */
+int statchan_proc_take_over(struct file *file, const struct file_operations *fops)
+{
+	fops = fops_get(fops);
+	if (!fops)
+		return -EIO;
+	replace_fops(file, fops);
+	return 0;
+}
 
 /* ---- files of sources, folders of namespaces ---- */
 
@@ -57,10 +93,7 @@ int statchan_proc_add(struct statchan_source *src)
 	return src->proc_legacy ? 0 : -ENOMEM;
 }
 
-/*
- * Waits for readers that are in a call, which may be in the driver's snapshot():
- * the caller holds no lock that it takes. Process context, may sleep.
- */
+/* Waits for who is just opening a file. Process context, may sleep. */
 void statchan_proc_remove(struct statchan_source *src)
 {
 	proc_remove(src->proc);

@@ -7,6 +7,9 @@
 
 #include "../core.h"
 
+struct file;
+struct file_operations;
+struct inode;
 struct proc_ops;
 
 /* Where a line's counter is: value number (pos - 1) of the snapshot */
@@ -16,6 +19,10 @@ struct statchan_proc_place {
 	u32 instance;
 	u32 field;
 };
+
+struct statchan_source *statchan_proc_get(struct inode *inode);
+void statchan_proc_put(struct statchan_source *src);
+int statchan_proc_take_over(struct file *file, const struct file_operations *fops);
 
 extern const struct proc_ops statchan_proc_text_ops;	/* procfs_text.c */
 extern const struct proc_ops statchan_proc_legacy_ops;	/* procfs_legacy.c */

@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/gfp.h>
 #include <linux/kernel.h>
+#include <linux/module.h>
 #include <linux/proc_fs.h>
 #include <linux/string.h>
 
@@ -40,15 +41,19 @@ static size_t legacy_format(const struct statchan_snap *snap, char *page)
 static ssize_t legacy_read(struct file *file, char __user *to, size_t len,
 			   loff_t *pos)
 {
-	char *page = (char *)__get_free_page(GFP_KERNEL);
+	struct statchan_source *src = file->private_data;
 	struct statchan_snap *snap;
+	char *page;
 	ssize_t ret;
 
+	if (READ_ONCE(src->gone))
+		return -EIO;
+	page = (char *)__get_free_page(GFP_KERNEL);
 	if (!page)
 		return -ENOMEM;
-	snap = statchan_snap_get(pde_data(file_inode(file)), 0, 0, NULL);
+	snap = statchan_snap_get(src, 0, 0, NULL);
 	if (IS_ERR(snap)) {
-		ret = PTR_ERR(snap);
+		ret = READ_ONCE(src->gone) ? -EIO : PTR_ERR(snap);
 	} else {
 		ret = legacy_format(snap, page);
 		statchan_snap_put(snap);
@@ -58,7 +63,35 @@ static ssize_t legacy_read(struct file *file, char __user *to, size_t len,
 	return ret;
 }
 
+static int legacy_release(struct inode *inode, struct file *file)
+{
+	statchan_proc_put(file->private_data);
+	return 0;
+}
+
+static const struct file_operations legacy_fops = {
+	.owner = THIS_MODULE,
+	.read = legacy_read,
+	.llseek = default_llseek,
+	.release = legacy_release,
+};
+
+static int legacy_open(struct inode *inode, struct file *file)
+{
+	struct statchan_source *src = statchan_proc_get(inode);
+	int ret;
+
+	if (IS_ERR(src))
+		return PTR_ERR(src);
+	ret = statchan_proc_take_over(file, &legacy_fops);
+	if (ret)
+		statchan_proc_put(src);
+	else
+		file->private_data = src;
+	return ret;
+}
+
 const struct proc_ops statchan_proc_legacy_ops = {
-	.proc_read = legacy_read,
-	.proc_lseek = default_llseek,
+	.proc_open = legacy_open,
+	.proc_lseek = default_llseek, /* or procfs tells the open that there is none */
 };

@@ -22,7 +22,7 @@
 
 /**
  * struct proc_file - an open file. All under the seq_file's lock
- * @src:	stays while a call runs, see procfs.c
+ * @src:	counted, see procfs.c
  * @snap:	counted, from the first read on
  * @counted:	in src->dumps
  * @digest:	shall be told
@@ -75,11 +75,15 @@ void statchan_proc_next(const struct statchan_schema *schema,
 
 /* ---- the text ---- */
 
-/* As of dumps: who may do nothing here can not take all slots from the others */
+/*
+ * As of dumps: who may do nothing here can not take all slots from the others. Both
+ * who opened and who reads must have the right: either may hand the file on.
+ */
 static int proc_admit(struct proc_file *pf, const struct file *file)
 {
 	if (pf->counted ||
-	    file_ns_capable(file, pf->src->net->user_ns, CAP_NET_ADMIN))
+	    (file_ns_capable(file, pf->src->net->user_ns, CAP_NET_ADMIN) &&
+	     statchan_may_admin(pf->src->net)))
 		return 0;
 	if (atomic_inc_return(&pf->src->dumps) > STATCHAN_DUMPS_UNPRIVILEGED) {
 		atomic_dec(&pf->src->dumps);
@@ -101,7 +105,7 @@ static int proc_take(struct proc_file *pf, const struct file *file)
 		return ret;
 	snap = statchan_snap_get(pf->src, pf->max_age_ns, pf->generation, NULL);
 	if (IS_ERR(snap))
-		return PTR_ERR(snap);
+		return READ_ONCE(pf->src->gone) ? -EIO : PTR_ERR(snap);
 	pf->snap = snap;
 	return 0;
 }
@@ -189,34 +193,28 @@ static const struct seq_operations proc_seq_ops = {
 
 /* ---- the file ---- */
 
-static int proc_open(struct inode *inode, struct file *file)
+static struct proc_file *proc_file(const struct file *file)
 {
-	struct proc_file *pf = __seq_open_private(file, &proc_seq_ops,
-						  sizeof(*pf));
-	struct seq_file *m;
-
-	if (!pf)
-		return -ENOMEM;
-	pf->src = pde_data(inode);
-	/* larger than by default, so that large sources take fewer calls */
-	m = file->private_data;
-	m->buf = kvmalloc(PROC_BUFFER, GFP_KERNEL_ACCOUNT);
-	if (m->buf)
-		m->size = PROC_BUFFER;
-	return 0;
+	return ((struct seq_file *)file->private_data)->private;
 }
 
 static int proc_release(struct inode *inode, struct file *file)
 {
-	struct seq_file *m = file->private_data;
-	struct proc_file *pf = m->private;
+	struct proc_file *pf = proc_file(file);
 
-	/* the source is there: either the file's entry is, or it waits for us */
 	if (pf->counted)
 		atomic_dec(&pf->src->dumps);
 	if (pf->snap)
 		statchan_snap_put(pf->snap);
+	statchan_proc_put(pf->src);
 	return seq_release_private(inode, file);
+}
+
+static ssize_t proc_read(struct kiocb *call, struct iov_iter *to)
+{
+	if (READ_ONCE(proc_file(call->ki_filp)->src->gone))
+		return -EIO;
+	return seq_read_iter(call, to);
 }
 
 /* One word, and its number if it has one */
@@ -264,6 +262,8 @@ static ssize_t proc_write(struct file *file, const char __user *from, size_t len
 	char text[PROC_OPTIONS];
 	int ret;
 
+	if (READ_ONCE(proc_file(file)->src->gone))
+		return -EIO;
 	if (len >= sizeof(text))
 		return -EINVAL;
 	if (copy_from_user(text, from, len))
@@ -276,10 +276,45 @@ static ssize_t proc_write(struct file *file, const char __user *from, size_t len
 	return ret ?: len;
 }
 
+static const struct file_operations proc_fops = {
+	.owner = THIS_MODULE,
+	.read_iter = proc_read,
+	.write = proc_write,
+	.llseek = seq_lseek,
+	.splice_read = statchan_splice_read,
+	.release = proc_release,
+};
+
+static int proc_open(struct inode *inode, struct file *file)
+{
+	struct proc_file *pf = __seq_open_private(file, &proc_seq_ops,
+						  sizeof(*pf));
+	struct seq_file *m;
+	int ret;
+
+	if (!pf)
+		return -ENOMEM;
+	pf->src = statchan_proc_get(inode);
+	ret = PTR_ERR_OR_ZERO(pf->src);
+	if (ret)
+		goto release;
+	ret = statchan_proc_take_over(file, &proc_fops);
+	if (ret)
+		goto put;
+	/* larger than by default, so that large sources take fewer calls */
+	m = file->private_data;
+	m->buf = kvmalloc(PROC_BUFFER, GFP_KERNEL_ACCOUNT);
+	if (m->buf)
+		m->size = PROC_BUFFER;
+	return 0;
+put:
+	statchan_proc_put(pf->src);
+release:
+	seq_release_private(inode, file);
+	return ret;
+}
+
 const struct proc_ops statchan_proc_text_ops = {
 	.proc_open = proc_open,
-	.proc_read_iter = seq_read_iter,
-	.proc_write = proc_write,
-	.proc_lseek = seq_lseek,
-	.proc_release = proc_release,
+	.proc_lseek = seq_lseek, /* or procfs tells the open that there is none */
 };

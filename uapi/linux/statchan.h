@@ -132,7 +132,8 @@
  * Opening the device needs the rights of its file mode; netlink and the text of
  * procfs are for all, a few at a time. Samples, source_add,
  * _del and _set need CAP_NET_ADMIN in the user namespace that owns the network
- * namespace, on every transport. Calibrating needs CAP_SYS_ADMIN. Rights are those
+ * namespace, on every transport; for relay in the initial one, since its files are
+ * root's. Calibrating needs CAP_SYS_ADMIN. Rights are those
  * of who asks, when it asks: what is open stays open. Who has not CAP_NET_ADMIN may
  * find that others like it hold all that is for them: -EBUSY.
  */
@@ -159,6 +160,8 @@
 #define STATCHAN_ALIGN		8	/* of records in every buffer */
 #define STATCHAN_SNAPLEN_MAX	32768	/* captured bytes of one record */
 #define STATCHAN_COUNTERS_MAX	(8U << 20)	/* of one source: 64 MiB */
+#define STATCHAN_CHANNELS_MAX	128	/* of samples, open on one source */
+#define STATCHAN_RATE_MAX	(1U << 30)
 
 #define STATCHAN_UNAVAILABLE	(~0ULL)	/* a value this transport can't know */
 

@@ -281,9 +281,13 @@ struct statchan_param {
  * @n_params, @params: the keys it takes; at most 24
  * @create:	make and register a source. @values has @n_params entries, checked
  *		against min and max. Return the source or ERR_PTR with a sentence.
- *		Process context, may sleep, serialised with @destroy and @set.
- * @destroy:	unregister and free. Process context, may sleep.
+ *		Process context, may sleep; one at a time.
+ * @destroy:	unregister and free. Process context, may sleep; no @set runs or
+ *		follows on this source.
  * @set:	a runtime parameter got a new value. Optional if none is runtime.
+ *		Process context, may sleep, one at a time for a source. It should not
+ *		last for more than seconds: who asked over netlink holds a lock.
+ * @cancel:	optional. @destroy is about to be called: a @set that goes on shall end.
  */
 struct statchan_kind {
 	const char *name;
@@ -295,6 +299,7 @@ struct statchan_kind {
 					  struct statchan_err *err);
 	void (*destroy)(struct statchan_source *src, void *priv);
 	int (*set)(void *priv, u32 param, u64 value, struct statchan_err *err);
+	void (*cancel)(void *priv);
 };
 
 /**

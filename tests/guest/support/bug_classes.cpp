@@ -44,6 +44,7 @@ const BugClass classes[] = {
     {"kept after the rights went", "classic", {"HostileDroppedRights"}},
     {"rights of a user namespace", "classic", {"HostileUserNamespace"}},
     {"memory without end", "classic", {"HostileGreed"}},
+    {"others are held up", "read of our code", {"HostileHoldUp", "HostileSlowPage"}},
     {"namespace exit", "classic", {"HostileNamespaceExit"}},
     {"module removal", "classic", {"HostileRemoval"}},
 };
