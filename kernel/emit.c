@@ -20,7 +20,10 @@
 #include "record.h"
 #include "ring.h"
 
-/* Packets until the next sample: mean N, uniform over 1 .. 2N-1 */
+/* A loss that finds no room is tried again after twice the time, up to so much */
+#define EMIT_RETRY_MAX_NS	(100ULL * NSEC_PER_MSEC)
+
+/* Packets until the next sample: mean N, uniform over 1 .. 2N-1, which fits in s32 */
 static void sampler_draw(struct statchan_source_cpu *sc, u32 rate)
 {
 	sc->rate = rate;
@@ -69,6 +72,7 @@ EXPORT_SYMBOL_GPL(__statchan_sampled);
 static noinline void emit_arm(struct statchan_channel_cpu *cc)
 {
 	cc->armed = true;
+	cc->retry_ns = cc->ch->timeout_ns;
 	hrtimer_start(&cc->timer, ns_to_ktime(cc->ch->timeout_ns),
 		      HRTIMER_MODE_REL_PINNED_SOFT);
 }
@@ -325,6 +329,7 @@ enum hrtimer_restart statchan_emit_timer(struct hrtimer *timer)
 {
 	struct statchan_channel_cpu *cc =
 		container_of(timer, struct statchan_channel_cpu, timer);
+	u64 timeout_ns = cc->ch->timeout_ns;
 	bool again;
 
 	raw_spin_lock_irq(&cc->lock);
@@ -332,14 +337,20 @@ enum hrtimer_restart statchan_emit_timer(struct hrtimer *timer)
 	raw_spin_unlock_irq(&cc->lock);
 	statchan_emit_flush(cc);
 
-	/* a loss that found no room is told as soon as there is some */
+	/*
+	 * A loss that found no room is told when there is some; nobody says when
+	 * that is, and a consumer may never make any.
+	 */
 	raw_spin_lock_irq(&cc->lock);
 	again = (cc->gaps || cc->unflushed) && !cc->ended && !cc->armed;
 	if (again)
 		cc->armed = true;
+	cc->retry_ns = cc->unflushed ? timeout_ns :
+		       min(2 * cc->retry_ns,
+			   max(timeout_ns, EMIT_RETRY_MAX_NS));
 	raw_spin_unlock_irq(&cc->lock);
 	if (!again)
 		return HRTIMER_NORESTART;
-	hrtimer_forward_now(timer, ns_to_ktime(cc->ch->timeout_ns));
+	hrtimer_forward_now(timer, ns_to_ktime(cc->retry_ns));
 	return HRTIMER_RESTART;
 }

@@ -7,6 +7,7 @@
  * transports), carried here by one copy.
  */
 #include <linux/err.h>
+#include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -21,6 +22,8 @@
  * @len:	bytes of the area
  * @seq:	own copy of control->seq, which a reader can't write, either
  * @counted:	in src->live
+ * @closing:	no refresh follows
+ * @timer:	queues @work, a period after the last one has ended
  * @work:	refreshes
  */
 struct live {
@@ -29,7 +32,9 @@ struct live {
 	u64 len;
 	u64 seq;
 	bool counted;
-	struct delayed_work work;
+	bool closing;
+	struct hrtimer timer;
+	struct work_struct work;
 };
 
 static void live_publish(struct live *live, const struct statchan_snap *snap)
@@ -49,10 +54,27 @@ static void live_publish(struct live *live, const struct statchan_snap *snap)
 	live->seq = next;
 }
 
+/* Not jiffies: a period may be shorter than one */
+static void live_wait(struct live *live)
+{
+	if (!READ_ONCE(live->closing))
+		hrtimer_start(&live->timer,
+			      ns_to_ktime(live->ch->got.period_ns),
+			      HRTIMER_MODE_REL_SOFT);
+}
+
+/* A copy may take long: not where others wait for a CPU's workers */
+static enum hrtimer_restart live_due(struct hrtimer *timer)
+{
+	struct live *live = container_of(timer, struct live, timer);
+
+	queue_work(system_unbound_wq, &live->work);
+	return HRTIMER_NORESTART;
+}
+
 static void live_refresh(struct work_struct *work)
 {
-	struct live *live = container_of(to_delayed_work(work), struct live,
-					 work);
+	struct live *live = container_of(work, struct live, work);
 	u64 period_ns = live->ch->got.period_ns;
 	struct statchan_snap *snap;
 
@@ -69,7 +91,7 @@ static void live_refresh(struct work_struct *work)
 		live_publish(live, snap);
 		statchan_snap_put(snap);
 	}
-	queue_delayed_work(system_wq, &live->work, nsecs_to_jiffies(period_ns));
+	live_wait(live);
 }
 
 /* Who may only read can not take memory without end */
@@ -117,9 +139,9 @@ static int live_open(struct statchan_channel *ch,
 	live->ch = ch;
 	live_publish(live, snap);
 	statchan_snap_put(snap);
-	INIT_DELAYED_WORK(&live->work, live_refresh);
-	queue_delayed_work(system_wq, &live->work,
-			   nsecs_to_jiffies(ch->got.period_ns));
+	INIT_WORK(&live->work, live_refresh);
+	statchan_hrtimer_setup(&live->timer, live_due, HRTIMER_MODE_REL_SOFT);
+	live_wait(live);
 	ch->priv = live;
 	req->map_len = live->len;
 	return 0;
@@ -150,7 +172,11 @@ void statchan_live_close(struct statchan_channel *ch)
 {
 	struct live *live = ch->priv;
 
-	cancel_delayed_work_sync(&live->work);
+	/* each starts the other; the last one sees closing */
+	WRITE_ONCE(live->closing, true);
+	cancel_work_sync(&live->work);
+	hrtimer_cancel(&live->timer);
+	cancel_work_sync(&live->work);
 	if (live->counted)
 		atomic_dec(&ch->src->live);
 	vfree(live->control);

@@ -71,7 +71,7 @@ statchan_schema_build(const struct statchan_schema_desc *desc)
 	len = sizeof(*schema) + desc->n_groups * sizeof(*groups) +
 	      n_fields * sizeof(*fields);
 	schema = statchan_fault(STATCHAN_FAULT_SCHEMA) ?
-		 NULL : kvzalloc(len, GFP_KERNEL);
+		 NULL : kvzalloc(len, GFP_KERNEL_ACCOUNT);
 	if (!schema)
 		return ERR_PTR(-ENOMEM);
 	schema->magic = STATCHAN_SCHEMA_MAGIC;

@@ -380,6 +380,9 @@ static int relay_transport_open(struct statchan_channel *ch,
 	char name[48];
 	int ret;
 
+	/* nobody else can open the files, and nobody is charged for the buffers */
+	if (!capable(CAP_NET_ADMIN))
+		return statchan_err(err, -EPERM, "relay: its files are in debugfs, for root of the machine only: use another transport");
 	ret = relay_geometry(ch, err);
 	if (ret)
 		return ret;
