@@ -76,10 +76,25 @@ static struct statchan_source *kind_made(const struct statchan_kind *kind,
 	return NULL;
 }
 
+/* Return: a counted source that somebody destroys, or NULL */
+static struct statchan_source *kind_ending(struct net *net, const char *name)
+{
+	struct statchan_source *src;
+
+	lockdep_assert_held(&statchan_kinds_lock);
+	list_for_each_entry(src, &made, made) {
+		if (!src->ending || src->net != net || strcmp(src->name, name))
+			continue;
+		kref_get(&src->ref);
+		return src;
+	}
+	return NULL;
+}
+
 /*
- * Unregisters and frees the source, or waits until who came first has. Its file may
- * have a reader who takes his time, so without statchan_kinds_lock: nobody else waits
- * for him. The caller's reference keeps the struct.
+ * Unregisters and frees the source, or waits until who came first has. That waits for
+ * a set, a snapshot, or who opens its text: so statchan_kinds_lock, which is held before
+ * and after, is not meanwhile. The caller's reference keeps the struct.
  */
 static void kind_destroy(struct statchan_source *src)
 {
@@ -356,9 +371,15 @@ int statchan_kind_add_source(struct net *net, const char *kind_name,
 			     struct statchan_err *err)
 {
 	const struct statchan_kind *kind;
+	struct statchan_source *src;
 	int ret;
 
 	mutex_lock(&statchan_kinds_lock);
+	/* the last one of that name may be on its way out */
+	while ((src = kind_ending(net, name))) {
+		kind_destroy(src);
+		statchan_source_put(src);
+	}
 	kind = kind_find(kind_name);
 	if (!kind) {
 		/*

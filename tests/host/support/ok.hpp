@@ -5,8 +5,15 @@
 
 #include <statchan/error.hpp>
 
+/// For ASSERT_OK, which asks once: a second time it may go well.
+template <class T>
+testing::AssertionResult is_ok(const statchan::Result<T>& result) {
+    if (result) return testing::AssertionSuccess();
+    return testing::AssertionFailure() << result.error().message();
+}
+
 /// The result has a value; if not, the test shows the error and ends.
-#define ASSERT_OK(result) ASSERT_TRUE((result).has_value()) << (result).error().message()
+#define ASSERT_OK(result) ASSERT_TRUE(is_ok(result))
 
 /// The result is an error of this code.
 #define EXPECT_FAILS(result, expected_code)                                 \
