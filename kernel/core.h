@@ -220,7 +220,7 @@ struct statchan_gap {
  * @unflushed:	set by announce: something can't be shown yet to all kinds of
  *		readers, so the timeout must come again
  * @special:	STATCHAN_CC_*
- * @armed:	the timer runs, or the channel has none
+ * @armed:	the timer runs for a record, or the channel has none
  * @retry_ns:	when a loss that found no room is tried again; only the timer, and
  *		who arms it
  * @spare:	bytes that reserve keeps free: room for the gaps that must be told

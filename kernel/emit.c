@@ -343,14 +343,15 @@ enum hrtimer_restart statchan_emit_timer(struct hrtimer *timer)
 	 */
 	raw_spin_lock_irq(&cc->lock);
 	again = (cc->gaps || cc->unflushed) && !cc->ended && !cc->armed;
-	if (again)
-		cc->armed = true;
-	cc->retry_ns = cc->unflushed ? timeout_ns :
-		       min(2 * cc->retry_ns,
-			   max(timeout_ns, EMIT_RETRY_MAX_NS));
+	if (again) {
+		/* else the next record sets the timer to its own timeout */
+		cc->armed = cc->unflushed;
+		cc->retry_ns = cc->unflushed ? timeout_ns :
+			       min(2 * cc->retry_ns,
+				   max(timeout_ns, EMIT_RETRY_MAX_NS));
+		/* under the lock: nobody starts it meanwhile */
+		hrtimer_forward_now(timer, ns_to_ktime(cc->retry_ns));
+	}
 	raw_spin_unlock_irq(&cc->lock);
-	if (!again)
-		return HRTIMER_NORESTART;
-	hrtimer_forward_now(timer, ns_to_ktime(cc->retry_ns));
-	return HRTIMER_RESTART;
+	return again ? HRTIMER_RESTART : HRTIMER_NORESTART;
 }
