@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "../../host/support/ok.hpp"
+
 namespace lab {
 
 /// Names of the library's transports that can do this, so that a new transport is tested without
@@ -70,18 +72,7 @@ inline std::string parameter_name(const testing::TestParamInfo<std::string>& inf
     return name;
 }
 
-/// For EXPECT_OK, which asks once: a second time it may go well.
-template <class T>
-testing::AssertionResult is_ok(const statchan::Result<T>& result) {
-    if (result) return testing::AssertionSuccess();
-    return testing::AssertionFailure() << result.error().message();
-}
-
 }  // namespace lab
-
-/// What @p result holds; otherwise the test ends with the error's message.
-#define ASSERT_OK(result) ASSERT_TRUE(lab::is_ok(result))
-#define EXPECT_OK(result) EXPECT_TRUE(lab::is_ok(result))
 
 /// Runs the tests of @p suite over the transports that are capable of @p capability.
 #define OVER_TRANSPORTS_WITH(suite, capability)                                            \

@@ -5,7 +5,7 @@
 
 #include <statchan/error.hpp>
 
-/// For ASSERT_OK, which asks once: a second time it may go well.
+/// For ASSERT_OK and EXPECT_OK, which ask once: a second time it may go well.
 template <class T>
 testing::AssertionResult is_ok(const statchan::Result<T>& result) {
     if (result) return testing::AssertionSuccess();
@@ -14,6 +14,8 @@ testing::AssertionResult is_ok(const statchan::Result<T>& result) {
 
 /// The result has a value; if not, the test shows the error and ends.
 #define ASSERT_OK(result) ASSERT_TRUE(is_ok(result))
+/// The same, and the test goes on.
+#define EXPECT_OK(result) EXPECT_TRUE(is_ok(result))
 
 /// The result is an error of this code.
 #define EXPECT_FAILS(result, expected_code)                                 \
