@@ -5,7 +5,7 @@
 
 ACCEL_PROBE_SECONDS=8
 
-# accel_resolve auto|kvm|tcg|tcg-single sets ACCEL.
+# accel_resolve auto|kvm|tcg sets ACCEL.
 accel_resolve() {
 	ACCEL=$1
 	[[ $ACCEL = auto ]] || return 0

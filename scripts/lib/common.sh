@@ -25,10 +25,6 @@ FUZZ_OPTIONS=("${FROM_NOTHING[@]}" -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER
 # preprocessor before it; and precompiled headers are no reason not to remember an object.
 export CCACHE_DEPEND=1 CCACHE_SLOPPINESS=pch_defines,time_macros
 
-# Tests in which BPF programs come and go at a tracepoint that fires, by GoogleTest's filter: they need --accel
-# tcg-single, see scripts/lib/qemu.sh.
-CHANGES_TEXT='LifeAndDeath.Killed*/bpf:Lifetime.ChannelsComeAndGo*/bpf:LiveSwitch.LosesNothing*/bpf:HostileSetUp.*/bpf'
-
 note() {
 	printf '%s: %s\n' "${0##*/}" "$*" >&2
 }

@@ -20,12 +20,6 @@ qemu_arguments() {
 }
 
 # TCG runs the kernel's rep movsb copies a byte at a time, so it must not offer ERMS.
-#
-# A CPU that translates a piece of text while another one changes it may keep the old piece for good
-# in QEMU 7.2: the kernel dies of the int3 that marks a call which is being changed, although
-# memory has the call again. It takes a hot path that is patched again and again, as by BPF programs
-# that come and go at a tracepoint that fires all the time. With all CPUs in one thread it can not
-# happen.
 qemu_accelerator() {
 	ACCEL_REPORTED=$ACCEL
 	case $ACCEL in
@@ -35,8 +29,6 @@ qemu_accelerator() {
 	if [[ $ICOUNT = yes ]]; then
 		ACCEL_REPORTED=icount
 		QEMU_ARGS+=(-accel 'tcg,thread=single' -icount 'shift=0,align=off,sleep=off')
-	elif [[ $ACCEL = tcg-single ]]; then
-		QEMU_ARGS+=(-accel 'tcg,thread=single')
 	elif [[ $ACCEL = tcg ]]; then
 		QEMU_ARGS+=(-accel 'tcg,thread=multi')
 	fi
@@ -45,10 +37,11 @@ qemu_accelerator() {
 # PVH skips the decompressor, and with it KASLR. The crypto self-tests of every boot
 # cost a quarter of a second. printk.devkmsg: /dev/kmsg is not rate-limited. The two
 # about panics: on a time-out the relay sends an NMI to see what each CPU does.
+# softlockup_panic: such a guest has failed, and would use up its time.
 # norandmaps: a program that starts again finds its code translated; that halves what a start takes.
 qemu_kernel_words() {
 	printf '%s ' console=ttyS0 loglevel=7 panic=-1 tsc=reliable cryptomgr.notests=1 \
-		printk.devkmsg=on norandmaps kunit.enable=1 unknown_nmi_panic panic_print=0x40 "statchan.share=$SHARE" "statchan.run=$RUN_DIR"
+		printk.devkmsg=on norandmaps kunit.enable=1 unknown_nmi_panic softlockup_panic=1 panic_print=0x40 "statchan.share=$SHARE" "statchan.run=$RUN_DIR"
 	printf '%s' "$APPEND"
 }
 
