@@ -89,7 +89,6 @@ class Feed {
         return snapshot;
     }
     [[nodiscard]] std::string_view transport() const { return client_.transport(); }
-    [[nodiscard]] bool source_gone() const { return !client_.source(source_).has_value(); }
 
     /// What became of all that was asked for.
     void print_account(Out& out, bool json) const;
@@ -226,9 +225,10 @@ void Watcher::print_screen(const std::string& head, const TextTable& table) {
     }
 }
 
-Result<void> end_of_watch(const Feed& feed, const WatchOptions& options, Error error,
-                          std::uint64_t shown) {
-    if (!feed.source_gone()) return tl::unexpected(std::move(error));
+// Not by asking for the source again: it is in the list a little longer than it can be read.
+Result<void> end_of_watch(const WatchOptions& options, Error error, std::uint64_t shown) {
+    if (error != statchan::errc::no_such_source && error != statchan::errc::end_of_stream)
+        return tl::unexpected(std::move(error));
     const auto doing = fmt::format("watch '{}'", options.source);
     if (options.count == 0) {
         fmt::print(stderr, "statctl: {}: source is gone\n", doing);
@@ -247,7 +247,7 @@ Result<void> watch(Context& context, const WatchOptions& options, Feed& feed,
         due = std::max(due + options.interval, steady_clock::now());
         if (!sleep_until(due, context.out)) break;
         auto now = feed.take();
-        if (!now) return end_of_watch(feed, options, std::move(now.error()), shown);
+        if (!now) return end_of_watch(options, std::move(now.error()), shown);
         watcher.show(before, *now);
         if (!context.out.flush()) break;
         before = std::move(*now);

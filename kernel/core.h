@@ -221,8 +221,8 @@ struct statchan_gap {
  *		readers, so the timeout must come again
  * @special:	STATCHAN_CC_*
  * @armed:	the timer runs for a record, or the channel has none
- * @retry_ns:	when a loss that found no room is tried again; only the timer, and
- *		who arms it
+ * @retry_ns:	when what found no room is tried again; only the timer, and who
+ *		arms it
  * @spare:	bytes that reserve keeps free: room for the gaps that must be told
  *		before the end of the stream, and 0 then
  * @gaps:	bit r: gap[r] waits to be written

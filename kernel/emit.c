@@ -20,8 +20,11 @@
 #include "record.h"
 #include "ring.h"
 
-/* A loss that finds no room is tried again after twice the time, up to so much */
-#define EMIT_RETRY_MAX_NS	(100ULL * NSEC_PER_MSEC)
+/* What finds no room is tried again after twice the time, up to so much: a loss, and
+ * records, which are seen late then. A longer timeout stays as it is.
+ */
+#define EMIT_LOSS_RETRY_MAX_NS		(100ULL * NSEC_PER_MSEC)
+#define EMIT_FLUSH_RETRY_MAX_NS		(1ULL * NSEC_PER_MSEC)
 
 /* Packets until the next sample: mean N, uniform over 1 .. 2N-1, which fits in s32 */
 static void sampler_draw(struct statchan_source_cpu *sc, u32 rate)
@@ -329,7 +332,7 @@ enum hrtimer_restart statchan_emit_timer(struct hrtimer *timer)
 {
 	struct statchan_channel_cpu *cc =
 		container_of(timer, struct statchan_channel_cpu, timer);
-	u64 timeout_ns = cc->ch->timeout_ns;
+	u64 max_ns;
 	bool again;
 
 	raw_spin_lock_irq(&cc->lock);
@@ -337,18 +340,16 @@ enum hrtimer_restart statchan_emit_timer(struct hrtimer *timer)
 	raw_spin_unlock_irq(&cc->lock);
 	statchan_emit_flush(cc);
 
-	/*
-	 * A loss that found no room is told when there is some; nobody says when
-	 * that is, and a consumer may never make any.
-	 */
+	/* Nobody says when there is room, and a consumer may never make any */
 	raw_spin_lock_irq(&cc->lock);
 	again = (cc->gaps || cc->unflushed) && !cc->ended && !cc->armed;
 	if (again) {
 		/* else the next record sets the timer to its own timeout */
 		cc->armed = cc->unflushed;
-		cc->retry_ns = cc->unflushed ? timeout_ns :
-			       min(2 * cc->retry_ns,
-				   max(timeout_ns, EMIT_RETRY_MAX_NS));
+		max_ns = cc->unflushed ? EMIT_FLUSH_RETRY_MAX_NS :
+					 EMIT_LOSS_RETRY_MAX_NS;
+		cc->retry_ns = min(2 * cc->retry_ns,
+				   max(cc->ch->timeout_ns, max_ns));
 		/* under the lock: nobody starts it meanwhile */
 		hrtimer_forward_now(timer, ns_to_ktime(cc->retry_ns));
 	}

@@ -1,13 +1,52 @@
 // SPDX-License-Identifier: MIT
 //
 // Guarantee 3. A consumer sees a loss where it happened: before the next record of that CPU.
+#include <fstream>
+#include <thread>
+
 #include "support/losses.hpp"
+#include "support/process.hpp"
 #include "support/reader.hpp"
 #include "support/synth.hpp"
 #include "support/transport.hpp"
 
 using namespace lab;
 using statchan::LostReason;
+
+namespace {
+
+/// How often a timer of the kernel expires, by the kernel's own trace.
+class Expiries {
+  public:
+    explicit Expiries(std::string function) : function_{"function=" + std::move(function)} {
+        write("trace", "");
+        write(event, "1");
+    }
+    Expiries(const Expiries&) = delete;
+    Expiries& operator=(const Expiries&) = delete;
+    ~Expiries() { write(event, "0"); }
+
+    [[nodiscard]] std::size_t count() const {
+        const auto text = slurp(folder + "trace");
+        std::size_t found = 0;
+        for (auto at = text.find(function_); at != std::string::npos;
+             at = text.find(function_, at + 1))
+            ++found;
+        return found;
+    }
+
+  private:
+    static void write(const std::string& file, const std::string& text) {
+        std::ofstream out{folder + file};
+        out << text << std::flush;
+        EXPECT_TRUE(out.good()) << folder + file;
+    }
+    static inline const std::string folder{"/sys/kernel/debug/tracing/"};
+    static inline const std::string event{"events/timer/hrtimer_expire_entry/enable"};
+    std::string function_;
+};
+
+}  // namespace
 
 class GapsInBand : public OverTransport {
   protected:
@@ -71,6 +110,29 @@ TEST_P(GapsInBand, RepeatedLossesAreRepeatedGaps) {
         ASSERT_TRUE(settle(reader, synth));
     }
     EXPECT_GE(reader.gaps().size(), 5U);
+    expect_books_close(*stream);
+}
+
+// A consumer that never reads: what can't be told is tried less and less often, not each 10 us for
+// ever. A loss up to 10 times a second, relay's begun sub-buffer up to 1000 times.
+TEST_P(GapsInBand, AreTriedMoreAndMoreSeldom) {
+    Synth synth{"size=64 cpus=1"};
+    auto config = small;
+    config.timeout = 10us;
+    auto stream = client.subscribe(synth.name(), config);
+    ASSERT_OK(stream);
+    synth.emit(2000);
+    const auto each = client.capabilities().has(statchan::Capability::files) ? 1ms : 100ms;
+    constexpr auto doubled = 14U;  // from 10 us to 100 ms
+    const auto begin = Clock::now();
+    const Expiries expiries{"statchan_emit_timer"};
+    std::this_thread::sleep_for(500ms);  // the time in which they are counted
+    const auto found = expiries.count();
+    EXPECT_LE(found, doubled + (Clock::now() - begin) / each + 2U);
+    Reader reader{*stream};
+    reader.expect_from(0);
+    ASSERT_TRUE(settle(reader, synth));
+    ASSERT_FALSE(reader.gaps().empty());
     expect_books_close(*stream);
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <deque>
+#include <fstream>
 #include <list>
 
 #include "support/device.hpp"
@@ -184,6 +185,21 @@ TEST_P(HostileUserNamespace, ReachesNoChannelByNumber) {
     EXPECT_TRUE(reader.records(5));
 }
 
+// relay's buffers are charged to nobody, and its files are not for such a root.
+TEST(HostileUserNamespaceRelay, IsRefused) {
+    const DeviceMode open_to_all{0666};
+    const auto answer = as_nobody([]() -> std::string {
+        if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return "no namespace";
+        auto mine = open_client("relay");
+        if (!mine.add_source("mine", "synth", "size=64")) return "can not add its own";
+        const auto stream = mine.subscribe("mine");
+        if (stream) return "subscribed";
+        return (is_denied(stream) ? "denied: " : "failed: ") + stream.error().message();
+    });
+    EXPECT_EQ(answer.rfind("denied: ", 0), 0U) << answer;
+    EXPECT_NE(answer.find("debugfs"), std::string::npos) << answer;
+}
+
 // ---- memory ----
 
 /// Over all that carry snapshots.
@@ -219,6 +235,65 @@ class HostileGreed : public OverTransport {
     }
 };
 OVER_TRANSPORTS_WITH(HostileGreed, statchan::Capability::snapshot);
+
+namespace {
+
+/// A control group for memory; the kernels that are built for it have one.
+class MemoryGroup {
+  public:
+    MemoryGroup() {
+        sh("mkdir -p " + root + " && { mountpoint -q " + root + " || mount -t cgroup2 none " +
+           root + "; } && echo +memory >" + root + "/cgroup.subtree_control && mkdir " + folder);
+    }
+    MemoryGroup(const MemoryGroup&) = delete;
+    MemoryGroup& operator=(const MemoryGroup&) = delete;
+    ~MemoryGroup() { EXPECT_EQ(::rmdir(folder.c_str()), 0); }
+
+    static bool enter() {
+        std::ofstream file{folder + "/cgroup.procs"};
+        file << "0" << std::flush;
+        return file.good();
+    }
+    /// Bytes that its processes have been charged with.
+    static std::uint64_t charged() { return std::stoull(slurp(folder + "/memory.current")); }
+
+  private:
+    static inline const std::string root{"/tmp/cgroup"};
+    static inline const std::string folder{root + "/charged"};
+};
+
+}  // namespace
+
+// Who makes sources and channels pays for them: their number has no other limit. A source that was
+// not sampled yet keeps its schema and little else.
+TEST(HostileCharge, OfSourcesAndChannels) {
+    constexpr auto number = 64U;
+    constexpr auto source_bytes = 4096 * sizeof(std::uint64_t) / 2;
+    constexpr auto channel_bytes = 65536U;
+    const MemoryGroup group;
+    EXPECT_EQ(in_child([]() -> std::string {
+                  if (!MemoryGroup::enter()) return "can not enter";
+                  std::list<Synth> sources;
+                  std::list<statchan::Stream> streams;
+                  auto client = open_client("mmap");
+                  const auto before = MemoryGroup::charged();
+                  for (unsigned i = 0; i < number; ++i)
+                      sources.emplace_back("size=64 " + synth_counters(4096));
+                  const auto made = MemoryGroup::charged();
+                  for (const auto& source : sources) {
+                      auto stream = client.subscribe(source.name(), {.buffer_size = channel_bytes});
+                      if (!stream) return stream.error().message();
+                      streams.push_back(std::move(*stream));
+                  }
+                  const auto opened = MemoryGroup::charged();
+                  return made - before >= number * source_bytes &&
+                                 opened - made >= number * channel_bytes
+                             ? ""
+                             : std::to_string(made - before) + " for sources, " +
+                                   std::to_string(opened - made) + " for channels";
+              }),
+              "");
+}
 
 // Each generation that somebody holds takes a slot: some are kept for those with rights.
 TEST_P(HostileGreed, AllSnapshotsAtOnce) {

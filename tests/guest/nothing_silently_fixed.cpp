@@ -2,6 +2,7 @@
 //
 // Guarantee 9. Requested and effective values are both reported; what can not be is refused with
 // a sentence.
+#include <linux/statchan.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -137,6 +138,21 @@ TEST_P(NothingSilentlyFixed, RateThatDoesNotFitTheSources) {
     ASSERT_OK(as_it_is);
     EXPECT_EQ(as_it_is->requested().rate, 0U);
     EXPECT_EQ(as_it_is->effective().rate, 10U);
+}
+
+TEST_P(NothingSilentlyFixed, RateTooLarge) {
+    expect_refused({.rate = STATCHAN_RATE_MAX + 1}, std::errc::invalid_argument,
+                   {"rate", std::to_string(STATCHAN_RATE_MAX)});
+    const auto set = client.set_source(synth.name(), "rate=1073741825");
+    ASSERT_FALSE(set);
+    EXPECT_NE(set.error().message().find("1..1073741824"), std::string::npos)
+        << set.error().message();
+    // The largest: about one in 2^29 packets is among the first two, so none of these.
+    auto stream = client.subscribe(synth.name(), {.rate = STATCHAN_RATE_MAX});
+    ASSERT_OK(stream);
+    synth.emit(1000);
+    EXPECT_EQ(synth.info().emitted, 0U);
+    EXPECT_EQ(synth.info().observed, 1000U);
 }
 
 // 1 in N: the mean skip is N, uniform over 1..2N-1, so of M packets M/N are taken with a variance

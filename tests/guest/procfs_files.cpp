@@ -162,6 +162,20 @@ TEST_F(ProcfsFile, ReadersWithoutRightsHoldOnlySome) {
     EXPECT_EQ(rest_of(open()).rfind("generation ", 0), 0U);
 }
 
+// It is those of who reads, and of who has opened: a file that root hands on is no way around.
+TEST_F(ProcfsFile, ReadersOfRootsFilesHoldOnlySome) {
+    std::vector<Descriptor> files;
+    for (int i = 0; i < 9; ++i) files.push_back(open());
+    const auto answer = as_nobody([&]() -> std::string {
+        char byte = 0;
+        for (const auto& file : files)
+            if (::read(file.get(), &byte, 1) != 1) return "errno " + std::to_string(errno);
+        return "no limit";
+    });
+    EXPECT_EQ(answer, "errno " + std::to_string(EBUSY));
+    EXPECT_EQ(rest_of(files.back()).rfind("generation ", 0), 0U) << "root itself has no limit";
+}
+
 TEST_F(ProcfsFile, WithoutMemoryIsAnErrorAndThenWorks) {
     const auto file = open();
     {

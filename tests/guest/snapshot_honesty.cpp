@@ -222,6 +222,25 @@ TEST_P(LiveSnapshot, KnowsHowStaleItIs) {
     EXPECT_GE(Clock::now() - begin, 20ms);
 }
 
+// Not a tick's: that is 4 ms here, and half of it was no period at all.
+TEST_P(LiveSnapshot, KeepsAPeriodBelowATick) {
+    constexpr auto period = 1ms;
+    Synth synth;
+    auto live = client.live(synth.name(), period);
+    ASSERT_OK(live);
+    const auto seq = [&] {
+        const auto read = live->read([](const statchan::SnapshotView&) {});
+        EXPECT_OK(read);
+        return read ? read->seq : 0;
+    };
+    const auto first = seq();
+    const auto begin = Clock::now();
+    std::uint64_t last = first;
+    EXPECT_TRUE(eventually([&] { return (last = seq()) >= first + 50; }));
+    // The first may have been a period old.
+    EXPECT_GE(Clock::now() - begin, (last - first - 1) * period);
+}
+
 TEST_P(LiveSnapshot, EndsWithItsSource) {
     Synth synth;
     auto live = client.live(synth.name(), 1ms);

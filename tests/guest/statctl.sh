@@ -179,7 +179,7 @@ test_interface_vanishes_while_it_is_read() {
 	wait_for channels_are 6 || fail "$(cat "$scratch"/*)" || return
 	ip -n left link del dummy0
 	for t in "${transports[@]}"; do
-		wait "${readers[$t]}" || fail "$t: status $?" || return
+		wait "${readers[$t]}" || fail "$t: status $?: $(<"$scratch/$t")" || return
 		says "$t" "'dummy0'" 'end of stream' 'PRODUCED' || return
 	done
 }
@@ -197,7 +197,7 @@ test_interface_vanishes_while_it_is_watched() {
 	done
 	ip -n left link del dummy0
 	for t in "${can_snapshot[@]}"; do
-		wait "${watchers[$t]}" || fail "$t: status $?" || return
+		wait "${watchers[$t]}" || fail "$t: status $?: $(<"$scratch/$t")" || return
 		says "$t" "'dummy0'" 'gone' || return
 		(($(wc -l <"$scratch/$t") == 1)) || fail "not one line: $(<"$scratch/$t")" || return
 	done
