@@ -138,8 +138,8 @@ std::uint64_t Accounting::round_up(std::uint64_t seq) const noexcept {
 }
 
 std::optional<std::uint64_t> Accounting::expected(std::uint32_t cpu) const noexcept {
+    if (cpu >= cpus_.size() || !cpus_[cpu].begun) return std::nullopt;
     const auto& c = cpus_[cpu];
-    if (!c.begun) return std::nullopt;
     return c.next + c.explained * std::max<std::uint64_t>(step_, 1);
 }
 

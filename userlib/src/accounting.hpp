@@ -62,7 +62,8 @@ class Accounting {
     }
 
     /// The sequence number that the next record of this CPU has if nothing more is lost than
-    /// was told; nothing before the first.
+    /// was told; nothing before the first, or if the stream has no such CPU: after a switch the
+    /// kernel may name more of them than before.
     [[nodiscard]] std::optional<std::uint64_t> expected(std::uint32_t cpu) const noexcept;
     /// Records of that CPU before @p seq that neither came nor were told lost. 0 before the first.
     [[nodiscard]] std::uint64_t untold_before(std::uint32_t cpu, std::uint64_t seq) const noexcept;
