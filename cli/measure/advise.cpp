@@ -31,7 +31,7 @@ struct Value {
 class Curve {
   public:
     void add(double size, const statchan::results::Spread& spread) {
-        if (spread.median() > 0) values_[size] = {spread.median(), noise(spread)};
+        if (size > 0 && spread.median() > 0) values_[size] = {spread.median(), noise(spread)};
     }
     [[nodiscard]] bool empty() const noexcept { return values_.empty(); }
 
@@ -148,6 +148,11 @@ std::vector<Verdict> advise(const Results& results, const Need& need) {
             judge_snapshots(results, need, verdict);
         else
             judge_samples(results, need, verdict);
+        if (!std::isfinite(verdict.cpu_share)) {
+            verdict.cpu_share = 0;  // else it has no place in the order
+            if (verdict.excluded.empty())
+                verdict.excluded = "what was measured gives no prediction for this";
+        }
         verdicts.push_back(std::move(verdict));
     }
     std::stable_sort(verdicts.begin(), verdicts.end(), [](const auto& a, const auto& b) {
