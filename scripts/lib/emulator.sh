@@ -5,11 +5,14 @@
 # Before version 8.1, a CPU of QEMU's TCG that translates a piece of text while another one changes it may keep
 # the old piece for good: the guest dies of the int3 that marks the place of a static key, a tracepoint or a BPF
 # program that is being changed, although memory has the instruction again. (7.2, with three tracepoints turned
-# on and off all the time: dead in less than 100 s. 10.0: alive after 400 s.) Debian 12 has 7.2. So for TCG a newer one comes from
-# the backports of this machine's Debian, into the cache: nothing is installed, and nothing of the machine's
-# changes.
+# on and off all the time: dead in less than 100 s. 10.0: alive after 400 s.) Debian 12 has 7.2. So for TCG a newer
+# one comes from the backports of this machine's Debian, into the cache: nothing is installed, and nothing of the
+# machine's changes.
 #
-# emulator_resolve sets QEMU, an array: the command, and where its firmware is. It needs ACCEL.
+# Instructions are counted by the installed one: with all CPUs in one thread the above can not happen, and the kept
+# figures (docs/bench) are its. 10.0 counts 2.5 instructions for each word of a rep movs, 7.2 one.
+#
+# emulator_resolve sets QEMU, an array: the command, and where its firmware is. It needs ACCEL and ICOUNT.
 
 EMULATOR_SINCE=8.1
 EMULATOR_PACKAGES=(qemu-system-x86 qemu-system-data seabios)
@@ -17,7 +20,7 @@ EMULATOR_PACKAGES=(qemu-system-x86 qemu-system-data seabios)
 emulator_resolve() {
 	local dir codename
 	QEMU=("${STATCHAN_QEMU:-qemu-system-x86_64}")
-	[[ -z ${STATCHAN_QEMU-} && $ACCEL != kvm ]] || return 0
+	[[ -z ${STATCHAN_QEMU-} && $ACCEL != kvm && $ICOUNT != yes ]] || return 0
 	! emulator_is_new "${QEMU[0]}" || return 0
 	codename=$(. /etc/os-release && printf '%s' "$VERSION_CODENAME")
 	dir=$(lab_cache)/emulator/$codename
