@@ -61,7 +61,6 @@ Curve curve(const Results& results, const std::string& transport, std::string_vi
         const auto& load = point.load();
         if (point.transport() != transport || point.workload() != workload || !is_plain(point))
             continue;
-        if (by_rate && load.rate() == 0) continue;
         if (const auto* metric = find_metric(point, figure))
             c.add(by_rate ? load.rate() : static_cast<double>(load.bytes()), metric->value());
     }

@@ -128,6 +128,8 @@ TEST_P(GapsInBand, AreTriedMoreAndMoreSeldom) {
     const Expiries expiries{"statchan_emit_timer"};
     std::this_thread::sleep_for(500ms);  // the time in which they are counted
     const auto found = expiries.count();
+    // A message can always be made of a notice, so over netlink nothing is left to be told.
+    EXPECT_GE(found, is_netlink() ? 0U : 1U) << "nothing was counted";
     EXPECT_LE(found, doubled + (Clock::now() - begin) / each + 2U);
     Reader reader{*stream};
     reader.expect_from(0);
