@@ -8,9 +8,9 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
-#include <fstream>
 #include <thread>
 
+#include "common/free_memory.hpp"
 #include "support/losses.hpp"
 #include "support/reader.hpp"
 #include "support/synth.hpp"
@@ -24,15 +24,6 @@ namespace {
 constexpr std::uint32_t largest = 32768;  // STATCHAN_SNAPLEN_MAX
 
 constexpr statchan::ChannelConfig small{.buffer_size = 4096, .subbufs = 2, .receive_buffer = 32768};
-
-std::uint64_t available_kib() {
-    std::ifstream meminfo{"/proc/meminfo"};
-    std::string word;
-    std::uint64_t kib = 0;
-    while (meminfo >> word)
-        if (word == "MemAvailable:") meminfo >> kib;
-    return kib;
-}
 
 }  // namespace
 
@@ -148,10 +139,10 @@ TEST_P(Overload, MemoryIsBounded) {
         synth.name(), {.snaplen = 1000, .buffer_size = 256U << 10, .receive_buffer = 256U << 10});
     ASSERT_OK(stream);
     synth.emit(500);
-    const auto before = available_kib();
+    const auto before = lab::free_memory();
     synth.emit(50'000);
-    const auto after = available_kib();
-    EXPECT_LT(before, after + (8U << 10)) << "KiB available before and after";
+    const auto after = lab::free_memory();
+    EXPECT_LT(before, after + 8 * 1024) << "KiB free before and after";
     ASSERT_OK(stream->stop());
     Reader reader{*stream};
     reader.expect_from(0);

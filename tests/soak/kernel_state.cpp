@@ -9,6 +9,7 @@
 #include <statchan/statchan.hpp>
 
 #include "chance.hpp"
+#include "common/free_memory.hpp"
 
 namespace soak {
 namespace {
@@ -53,11 +54,10 @@ std::int64_t users(const std::string& module) {
 
 KernelState KernelState::now() {
     ::sync();
-    // Caches; free pages that a CPU keeps for itself, which count as used; and counts of a CPU.
+    // What the kernel caches; what a CPU has counted, but not told yet.
     std::ofstream{"/proc/sys/vm/drop_caches"} << "3\n";
-    std::ofstream{"/proc/sys/vm/compact_memory"} << "1\n";
     std::ofstream{"/proc/sys/vm/stat_refresh"} << "1\n";
-    KernelState state{.available = memory("MemAvailable"),
+    KernelState state{.free = lab::free_memory(),
                       .slab = memory("Slab"),
                       .areas = count_areas(),
                       .folders = count_folders(),
@@ -72,11 +72,23 @@ KernelState KernelState::now() {
     return state;
 }
 
-bool KernelState::flat(const KernelState& later) const noexcept {
-    return later.available >= available - available_tolerance &&
-           later.slab <= slab + slab_tolerance && later.areas == areas &&
-           later.folders == folders && later.channels == channels && later.sources == sources &&
-           later.core_users == core_users && later.synth_users == synth_users;
+std::vector<Kept> compare(const KernelState& before, const KernelState& after) {
+    const auto caches = [](char sign, std::int64_t kib) {
+        return sign + std::to_string(kib / 1024) + " MiB, caches";
+    };
+    const auto exact = [](const char* what, std::int64_t then, std::int64_t now) {
+        return Kept{what, then, now, "none", then != now};
+    };
+    return {{"free memory, KiB", before.free, after.free, caches('-', KernelState::free_tolerance),
+             after.free < before.free - KernelState::free_tolerance},
+            {"Slab, KiB", before.slab, after.slab, caches('+', KernelState::slab_tolerance),
+             after.slab > before.slab + KernelState::slab_tolerance},
+            exact("memory areas of the modules", before.areas, after.areas),
+            exact("relay folders", before.folders, after.folders),
+            exact("channels", before.channels, after.channels),
+            exact("sources", before.sources, after.sources),
+            exact("references to statchan", before.core_users, after.core_users),
+            exact("references to synth", before.synth_users, after.synth_users)};
 }
 
 KernelState KernelState::at_rest() {
@@ -86,9 +98,9 @@ KernelState KernelState::at_rest() {
     for (int quiet = 0; quiet < 3 && Clock::now() < deadline;) {
         std::this_thread::sleep_for(300ms);
         const auto later = now();
-        const bool moved = later.available > state.available + still ||
-                           later.slab < state.slab - still || later.areas != state.areas ||
-                           later.channels != state.channels || later.core_users != state.core_users;
+        const bool moved = later.free > state.free + still || later.slab < state.slab - still ||
+                           later.areas != state.areas || later.channels != state.channels ||
+                           later.core_users != state.core_users;
         quiet = moved ? 0 : quiet + 1;
         state = later;
     }

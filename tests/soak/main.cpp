@@ -80,7 +80,7 @@ class Soak {
         if (options_.progress) std::fputc('\n', stderr);
         const auto tally = sum();
         print_report(tally, before, after);
-        return conclude(good, tally, before.flat(after));
+        return conclude(good, tally, kept(before, after));
     }
 
   private:
@@ -106,19 +106,28 @@ class Soak {
         return interrupted != 0;
     }
 
+    static std::string kept(const KernelState& before, const KernelState& after) {
+        std::string text;
+        for (const auto& row : compare(before, after))
+            if (row.too_much)
+                text += std::string{text.empty() ? " the kernel kept something: " : ", "} +
+                        row.what + ' ' + std::to_string(row.before) + " -> " +
+                        std::to_string(row.after);
+        return text;
+    }
+
     // Of a run that was cut short or is very short, not every kind of operation need be there.
-    int conclude(bool good, const Tally& tally, bool flat) const {
+    int conclude(bool good, const Tally& tally, const std::string& kept) const {
         const bool something = tally[Op::closed] != 0 && tally.delivered != 0;
         const auto* end = interrupted != 0 ? ", ended early" : "";
         const auto seed = static_cast<unsigned long long>(options_.seed);
-        if (good && flat && something && tally.difference() == 0) {
+        if (good && kept.empty() && something && tally.difference() == 0) {
             std::printf("\nsoak: all is right (seed %llu%s)\n", seed, end);
             return 0;
         }
         std::printf("\nsoak: FAILED (seed %llu%s):%s%s%s%s\n", seed, end,
-                    good ? "" : " a worker found a fault", flat ? "" : " the kernel kept something",
-                    something ? "" : " nothing was read",
-                    tally.difference() == 0 ? "" : " the books do not close");
+                    good ? "" : " a worker found a fault", something ? "" : " nothing was read",
+                    tally.difference() == 0 ? "" : " the books do not close", kept.c_str());
         return 1;
     }
 

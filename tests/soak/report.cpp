@@ -45,28 +45,16 @@ void print_operations(const Tally& tally) {
     for (std::size_t i = 0; i < ops; ++i) row(names[i], tally.op[i]);
 }
 
-void kernel_row(const char* name, std::int64_t before, std::int64_t after, const char* tolerance) {
-    std::printf("  %-28s %14lld %14lld   %s\n", name, static_cast<long long>(before),
-                static_cast<long long>(after), tolerance);
-}
-
 }  // namespace
 
 void print_report(const Tally& tally, const KernelState& before, const KernelState& after) {
     print_books(tally);
     print_operations(tally);
     std::printf("\n%-30s %14s %14s   tolerance\n", "the kernel", "before", "after");
-    const auto less =
-        "-" + std::to_string(KernelState::available_tolerance / 1024) + " MiB, caches";
-    const auto more = "+" + std::to_string(KernelState::slab_tolerance / 1024) + " MiB, caches";
-    kernel_row("MemAvailable, KiB", before.available, after.available, less.c_str());
-    kernel_row("Slab, KiB", before.slab, after.slab, more.c_str());
-    kernel_row("memory areas of the modules", before.areas, after.areas, "none");
-    kernel_row("relay folders", before.folders, after.folders, "none");
-    kernel_row("channels", before.channels, after.channels, "none");
-    kernel_row("sources", before.sources, after.sources, "none");
-    kernel_row("references to statchan", before.core_users, after.core_users, "none");
-    kernel_row("references to synth", before.synth_users, after.synth_users, "none");
+    for (const auto& row : compare(before, after))
+        std::printf("  %-28s %14lld %14lld   %s%s\n", row.what, static_cast<long long>(row.before),
+                    static_cast<long long>(row.after), row.tolerance.c_str(),
+                    row.too_much ? " - TOO MUCH" : "");
 }
 
 void print_progress(const Tally& tally, double seconds) {
