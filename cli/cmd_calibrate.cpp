@@ -13,6 +13,7 @@
 #include "measure/primitives_text.hpp"
 #include "measure/report_text.hpp"
 #include "measure/results_file.hpp"
+#include "remark.hpp"
 
 namespace statctl {
 
@@ -46,9 +47,9 @@ void note_missing(const Results& results) {
     const auto missing = [](const Primitive& p) { return !p.unavailable().empty(); };
     const auto first = std::find_if(all.begin(), all.end(), missing);
     if (first == all.end()) return;
-    fmt::print(stderr, "statctl: note: {} of {} were not measured; the first, {}: {}\n",
-               std::count_if(first, all.end(), missing), all.size(), first->name(),
-               first->unavailable());
+    remark("statctl: note: {} of {} were not measured; the first, {}: {}\n",
+           std::count_if(first, all.end(), missing), all.size(), first->name(),
+           first->unavailable());
 }
 
 Result<void> run_calibrate(Context& context, const CalibrateOptions& options) {

@@ -16,6 +16,7 @@
 #include "measure/report_html.hpp"
 #include "measure/report_text.hpp"
 #include "measure/results_file.hpp"
+#include "remark.hpp"
 #include "signals.hpp"
 #include "table.hpp"
 
@@ -64,8 +65,8 @@ void take_lists(CompareCommand& command) {
 void show_progress(std::size_t done, std::size_t all, double left,
                    const statchan::results::Point& now) {
     if (::isatty(2) != 1) return;
-    fmt::print(stderr, "\r{} of {}, {:.0f} s left: {} over {}\033[K", done, all, left,
-               now.workload(), now.transport());
+    remark("\r{} of {}, {:.0f} s left: {} over {}\033[K", done, all, left, now.workload(),
+           now.transport());
 }
 
 constexpr std::array<Column<Prediction>, 6> prediction_columns{{
@@ -140,7 +141,7 @@ Result<void> run_compare(Context& context, CompareCommand& command) {
     take_lists(command);
     catch_stop_signals();
     auto results = measure::compare(command.options, show_progress, stop_requested);
-    if (::isatty(2) == 1) fmt::print(stderr, "\r\033[K");
+    if (::isatty(2) == 1) remark("\r\033[K");
     if (!results) return failure(results);
     results->set_command(command_typed());
     // What was asked for in part is no basis for advice.

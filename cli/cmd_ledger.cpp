@@ -6,6 +6,7 @@
 
 #include "channel_text.hpp"
 #include "command.hpp"
+#include "remark.hpp"
 
 namespace statctl {
 
@@ -52,7 +53,7 @@ Result<void> list_channels(Context& context, const statchan::Client& client) {
     std::vector<ChannelRow> rows;
     for (const auto& info : *channels) rows.push_back({info, name_of(*sources, info.source)});
     if (rows.empty() && !context.json) {
-        fmt::print(stderr, "statctl: no channels in this network namespace\n");
+        remark("statctl: no channels in this network namespace\n");
         return {};
     }
     print_rows<ChannelRow>(context.out, context.json, account_columns, rows);

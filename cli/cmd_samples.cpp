@@ -15,6 +15,7 @@
 
 #include "channel_text.hpp"
 #include "command.hpp"
+#include "remark.hpp"
 #include "sample_sink.hpp"
 #include "signals.hpp"
 
@@ -154,10 +155,10 @@ void Reader::switch_transport() {
         const std::string from{stream_.transport()};
         const auto done = client_.switch_transport(stream_, to.name);
         if (done) {
-            fmt::print(stderr, "statctl: switched from {} to {}: {}\n", from, to.name,
-                       describe(stream_.effective(), stream_.requested()));
+            remark("statctl: switched from {} to {}: {}\n", from, to.name,
+                   describe(stream_.effective(), stream_.requested()));
         } else {
-            fmt::print(stderr, "statctl: {}; goes on over {}\n", done.error().message(), from);
+            remark("statctl: {}; goes on over {}\n", done.error().message(), from);
         }
         return;
     }
@@ -173,7 +174,7 @@ void Reader::show_progress() {
     const auto now = steady_clock::now();
     if (!silent || now < next_progress_ || ::isatty(2) != 1) return;
     next_progress_ = now + std::chrono::seconds{1};
-    fmt::print(stderr, "\r{} samples, {} lost \033[K", shown_, lost_);
+    remark("\r{} samples, {} lost \033[K", shown_, lost_);
 }
 
 Result<void> Reader::read() {
@@ -285,7 +286,7 @@ Result<void> explain_end(const statchan::Client& client, const SamplesOptions& o
                                    : "end of stream: source is gone";
     const auto doing = fmt::format("read samples of '{}'", options.source);
     if (options.count == 0 || shown >= options.count) {
-        fmt::print(stderr, "statctl: {}: {}\n", doing, reason);
+        remark("statctl: {}: {}\n", doing, reason);
         return {};
     }
     return failure(statchan::errc::end_of_stream, doing,
@@ -311,8 +312,8 @@ Result<void> run_samples(Context& context, const SamplesOptions& options) {
     if (!out) return tl::unexpected(out.error());
     const auto sink = make_sink(context, options, *stream, **out);
     (*out)->flush();  // the head of a capture file, for those who wait for it
-    fmt::print(stderr, "statctl: reading samples of {} over {}: {}\n", options.source,
-               stream->transport(), describe(stream->effective(), stream->requested()));
+    remark("statctl: reading samples of {} over {}: {}\n", options.source, stream->transport(),
+           describe(stream->effective(), stream->requested()));
 
     catch_switch_requests();
     Reader reader{options, *client, *stream, *sink, **out};
@@ -332,7 +333,7 @@ Result<void> run_samples(Context& context, const SamplesOptions& options) {
     if (!result) return result;
     if (!ledger) return tl::unexpected(ledger.error());
     if (reader.late() != 0)
-        fmt::print(stderr, "statctl: {} samples came too late to be put in order\n", reader.late());
+        remark("statctl: {} samples came too late to be put in order\n", reader.late());
     if (result = destination.check(); !result) return result;
     if (options.strict && !ledger->closes()) {
         return failure(statchan::errc::bad_data,

@@ -2,6 +2,7 @@
 //
 // statctl sources: what there is to read in this network namespace.
 #include "command.hpp"
+#include "remark.hpp"
 #include "source_columns.hpp"
 
 namespace statctl {
@@ -14,9 +15,9 @@ Result<void> run_sources(Context& context) {
     auto sources = client->sources();
     if (!sources) return failure(sources);
     if (sources->empty() && !context.json) {
-        fmt::print(stderr,
-                   "statctl: no sources in this network namespace; statctl source add KIND NAME "
-                   "makes one\n");
+        remark(
+            "statctl: no sources in this network namespace; statctl source add KIND NAME "
+            "makes one\n");
         return {};
     }
     print_rows<statchan::SourceInfo>(context.out, context.json, source_columns, *sources);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "command.hpp"
+#include "remark.hpp"
 #include "table.hpp"
 
 namespace statctl {
@@ -98,10 +99,10 @@ Result<void> run_transports(Context& context) {
     print_rows<TransportRow>(context.out, context.json, transport_columns, rows);
     for (const auto& row : rows)
         if (!row.info.unusable.empty())
-            fmt::print(stderr, "statctl: note: transport {} can not be used: {}\n", row.info.name,
-                       row.info.unusable);
+            remark("statctl: note: transport {} can not be used: {}\n", row.info.name,
+                   row.info.unusable);
     // The library's half is known without the module, and that was asked for, too.
-    if (!kernel) fmt::print(stderr, "statctl: note: {}\n", kernel.error().message());
+    if (!kernel) remark("statctl: note: {}\n", kernel.error().message());
     return {};
 }
 

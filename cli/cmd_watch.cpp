@@ -10,6 +10,7 @@
 #include "clock.hpp"
 #include "command.hpp"
 #include "counter_columns.hpp"
+#include "remark.hpp"
 #include "signals.hpp"
 #include "snapshot_text.hpp"
 
@@ -231,7 +232,7 @@ Result<void> end_of_watch(const WatchOptions& options, Error error, std::uint64_
         return tl::unexpected(std::move(error));
     const auto doing = fmt::format("watch '{}'", options.source);
     if (options.count == 0) {
-        fmt::print(stderr, "statctl: {}: source is gone\n", doing);
+        remark("statctl: {}: source is gone\n", doing);
         return {};
     }
     return failure(statchan::errc::end_of_stream, doing,
@@ -267,6 +268,7 @@ Result<void> run_watch(Context& context, const WatchOptions& options) {
     auto result = watch(context, options, *feed, std::move(*before), std::move(*counters));
     Out err{2};
     feed->print_account(context.json ? context.out : err, context.json);
+    err.flush();
     return result;
 }
 

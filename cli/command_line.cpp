@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+#include <sstream>
 #include <statchan/types.hpp>
 #include <utility>
 
@@ -143,7 +144,9 @@ bool parse_command_line(int argc, char** argv, Context& context) {
         program.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() != 0) throw UsageError{complaint(program, error)};
-        program.exit(error);  // prints help or version
+        std::ostringstream text;  // help or version
+        program.exit(error, text, text);
+        context.out.write(text.str());
         return false;
     }
     return true;

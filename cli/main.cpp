@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "command.hpp"
+#include "remark.hpp"
 
 namespace {
 
@@ -19,7 +20,7 @@ enum ExitStatus { done = 0, failed = 1, bad_usage = 2 };
 
 int complain(std::string message, ExitStatus status) {
     std::replace(message.begin(), message.end(), '\n', ' ');
-    fmt::print(stderr, "statctl: {}\n", message);
+    statctl::remark("statctl: {}\n", message);
     return status;
 }
 
@@ -33,13 +34,12 @@ void ensure_standard_streams() {
 int finish(statctl::Context& context, const statctl::Result<void>& result) {
     context.out.flush();
     const int error = context.out.error();
-    // Nobody reads any more, or nobody read and the user ended us.
-    if (error == EPIPE || error == EINTR) return done;
     if (!result) {
         const bool usage = result.error() == statchan::errc::unknown_transport;
         return complain(result.error().message(), usage ? bad_usage : failed);
     }
-    if (error != 0) {
+    // Nobody reads any more, or nobody read and the user ended us: nothing is wrong.
+    if (error != 0 && error != EPIPE && error != EINTR) {
         return complain("write standard output: " + std::generic_category().message(error), failed);
     }
     return done;
@@ -51,7 +51,7 @@ int main(int argc, char** argv) try {
     ensure_standard_streams();
     std::signal(SIGPIPE, SIG_IGN);
     statctl::Context context;
-    if (!statctl::parse_command_line(argc, argv, context)) return done;
+    if (!statctl::parse_command_line(argc, argv, context)) return finish(context, {});
     const auto result = context.run(context);
     return finish(context, result);
 } catch (const statctl::UsageError& error) {

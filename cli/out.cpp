@@ -25,12 +25,12 @@ bool Out::flush() {
         left -= written;
         if (failed == EAGAIN) {
             pollfd writable{.fd = fd_, .events = POLLOUT, .revents = 0};
-            ::poll(&writable, 1, -1);
+            ::poll(&writable, 1, static_cast<int>(tick.count()));
         } else if (failed != 0 && failed != EINTR) {
             error_ = failed;
-        } else if (left != 0 && stop_requested()) {
-            error_ = EINTR;  // nobody reads, and the user waits for us no longer
         }
+        // nobody reads, and the user waits for us no longer
+        if (error_ == 0 && left != 0 && stop_requested()) error_ = EINTR;
     }
     buffer_.clear();
     return error_ == 0;

@@ -33,6 +33,14 @@ std::uint16_t link_type(Link link) {
     return PcapngWriter::link_user0;
 }
 
+// Of a VLAN tag, which the kernel takes out of a packet and we put back.
+constexpr std::size_t tag_bytes = 4;
+
+// Of what is written of a packet; 0 if there is no limit.
+std::uint32_t longest(Link link, std::uint32_t snaplen) {
+    return link == Link::ethernet && snaplen != 0 ? snaplen + tag_bytes : snaplen;
+}
+
 PcapngWriter::Direction direction(const Sample& sample) {
     if (sample.ingress()) return PcapngWriter::Direction::in;
     if (sample.egress()) return PcapngWriter::Direction::out;
@@ -73,10 +81,11 @@ PcapngSink::Seen& PcapngSink::seen(std::uint32_t ifindex) {
     const auto description = fmt::format("statchan source {} over {}: {}", style_.source,
                                          style_.transport, describe(style_.config, style_.config));
     place->second.link = interface.link;
-    place->second.number = writer_.add_interface({.name = interface.name,
-                                                  .description = description,
-                                                  .link = link_type(interface.link),
-                                                  .snaplen = style_.config.snaplen});
+    place->second.number =
+        writer_.add_interface({.name = interface.name,
+                               .description = description,
+                               .link = link_type(interface.link),
+                               .snaplen = longest(interface.link, style_.config.snaplen)});
     return place->second;
 }
 
@@ -104,7 +113,7 @@ void PcapngSink::write(const Sample& sample, const Seen& interface, PcapngWriter
         writer_.add_packet(packet, std::array{bytes});
         return;
     }
-    const std::array tag{
+    const std::array<std::byte, tag_bytes> tag{
         static_cast<std::byte>(vlan->protocol >> 8U), static_cast<std::byte>(vlan->protocol),
         static_cast<std::byte>(vlan->tci >> 8U), static_cast<std::byte>(vlan->tci)};
     packet.length += static_cast<std::uint32_t>(tag.size());

@@ -24,12 +24,19 @@ std::sig_atomic_t now_in_seconds() noexcept {
     return static_cast<std::sig_atomic_t>(now.tv_sec);
 }
 
+termios as_it_was;
+volatile std::sig_atomic_t keys_are_ours = 0;
+
+void restore_terminal() { ::tcsetattr(STDIN_FILENO, TCSANOW, &as_it_was); }
+
 // timeout(1) and shells signal the process and its group: a second signal at once means nothing,
 // one that comes later is from someone who has waited long enough.
+// Nothing else is run then, so the terminal is put right here.
 extern "C" void on_stop_signal(int number) {
     if (stop == 0) first_second = now_in_seconds();
     stop = 1;
     if (now_in_seconds() - first_second > 1) {
+        if (keys_are_ours != 0) restore_terminal();
         std::signal(number, SIG_DFL);
         std::raise(number);
     }
@@ -38,10 +45,6 @@ extern "C" void on_stop_signal(int number) {
 volatile std::sig_atomic_t switches = 0;
 
 extern "C" void on_switch_signal(int /*number*/) { switches = switches + 1; }
-
-termios as_it_was;
-
-void restore_terminal() { ::tcsetattr(STDIN_FILENO, TCSANOW, &as_it_was); }
 
 // In the background the terminal is somebody else's.
 bool terminal_is_ours() { return ::tcgetpgrp(STDIN_FILENO) == ::getpgrp(); }
@@ -65,7 +68,9 @@ void catch_switch_requests() {
     keys.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
     keys.c_cc[VMIN] = 1;
     keys.c_cc[VTIME] = 0;
-    if (::tcsetattr(STDIN_FILENO, TCSANOW, &keys) == 0) std::atexit(restore_terminal);
+    if (::tcsetattr(STDIN_FILENO, TCSANOW, &keys) != 0) return;
+    keys_are_ours = 1;
+    std::atexit(restore_terminal);
 }
 
 bool switch_requested() noexcept {

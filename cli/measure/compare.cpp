@@ -11,6 +11,7 @@
 #include <statchan/statchan.hpp>
 #include <utility>
 
+#include "../remark.hpp"
 #include "measure/environment.hpp"
 #include "measure/merged.hpp"
 #include "measure/own_source.hpp"
@@ -37,8 +38,7 @@ statchan::Result<std::vector<statchan::TransportInfo>> choose(const CompareOptio
             if (transport.unusable.empty())
                 chosen.push_back(transport);
             else
-                fmt::print(stderr, "statctl: note: without {}: {}\n", transport.name,
-                           transport.unusable);
+                remark("statctl: note: without {}: {}\n", transport.name, transport.unusable);
         return chosen;
     }
     for (const auto& name : options.transports) {

@@ -3,7 +3,9 @@
 // Standard output that is closed, full, or no longer read.
 #include "out.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,6 +30,21 @@ TEST(Output, FullDeviceIsAnError) {
     const auto outcome = test::shell("$STATCTL transports 2>&1 >/dev/full | grep -v note:");
     EXPECT_EQ(outcome.out, "statctl: write standard output: No space left on device\n");
     EXPECT_EQ(test::shell("$STATCTL transports >/dev/full").status, 1);
+    EXPECT_EQ(test::shell("$STATCTL --help 2>/dev/null >/dev/full").status, 1);
+    EXPECT_EQ(test::shell("$STATCTL --version 2>/dev/null >/dev/full").status, 1);
+}
+
+TEST(Output, ComplaintsThatNobodyHearsDoNoHarm) {
+    EXPECT_EQ(test::shell("$STATCTL get nosuch 2>/dev/full").status, 1);
+    EXPECT_EQ(test::shell("$STATCTL nosuch 2>/dev/full").status, 2);
+    EXPECT_EQ(test::shell("$STATCTL transports 2>/dev/full >/dev/null").status, 0);
+}
+
+// Who has left has not seen what went wrong; the status tells.
+TEST(Output, FailureIsAFailureWithoutAReader) {
+    const auto outcome = test::shell(
+        "{ sleep 0.2; $STATCTL report /nosuch/result 2>/dev/null; echo status $? >&2; } | true");
+    EXPECT_EQ(outcome.err, "status 1\n");
 }
 
 TEST(Output, ClosedStreamsDoNoHarm) {
@@ -38,9 +55,11 @@ TEST(Output, NoEscapesWhenNotATerminal) {
     EXPECT_EQ(test::statctl({"transports"}).out.find('\033'), std::string::npos);
 }
 
-TEST(Output, ASignalEndsAWriteThatNobodyReads) {
+class OutputNobodyReads : public testing::TestWithParam<int> {};
+
+TEST_P(OutputNobodyReads, IsEndedByASignal) {
     std::array<int, 2> ends{};
-    ASSERT_EQ(::pipe(ends.data()), 0);
+    ASSERT_EQ(::pipe2(ends.data(), GetParam()), 0);
     const auto child = ::fork();
     if (child == 0) {
         ::alarm(20);  // a hang is a failure
@@ -49,7 +68,10 @@ TEST(Output, ASignalEndsAWriteThatNobodyReads) {
         out.write(std::string(1U << 20, 'x'));
         std::_Exit(out.error());
     }
-    ::usleep(200'000);
+    for (int waiting = 0, tries = 0; waiting < 65'536 && tries < 2000; ++tries) {
+        ASSERT_EQ(::ioctl(ends[0], FIONREAD, &waiting), 0);
+        ::usleep(10'000);
+    }
     ::kill(child, SIGINT);
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
@@ -58,6 +80,9 @@ TEST(Output, ASignalEndsAWriteThatNobodyReads) {
     ::close(ends[0]);
     ::close(ends[1]);
 }
+
+INSTANTIATE_TEST_SUITE_P(, OutputNobodyReads, testing::Values(0, O_NONBLOCK),
+                         [](const auto& flags) { return flags.param == 0 ? "waits" : "polls"; });
 
 TEST(Output, NoticesThatTheReaderOfAPipeLeft) {
     std::array<int, 2> ends{};

@@ -117,6 +117,26 @@ TEST(Samples, AsJson) {
               "vlan 100, p 5, IP 10.0.0.1.40001 > 10.0.0.2.5201: UDP, length 64");
 }
 
+// tcpdump refuses a file with a packet longer than the file says they are.
+TEST(Samples, TagDoesNotMakeAPacketTooLong) {
+    if (!test::has_program("tcpdump")) GTEST_SKIP() << "no tcpdump here";
+    const test::TemporaryFile file;
+    statctl::Out out{file.fd()};
+    auto of_128 = style();
+    of_128.config.snaplen = 128;
+    const auto sink = statctl::make_pcapng_sink(out, of_128);
+    auto packet = test::known_packets()[8].bytes;
+    packet.resize(128);
+    Record record{packet, 0x4 | 0x8, 0xa064};
+    record.set_ifindex(loopback);
+    sink->sample(record.sample());
+    sink->end({});
+    ASSERT_TRUE(out.flush());
+    const auto outcome = test::run({"tcpdump", "-n", "-e", "-r", file.path()});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_NE(outcome.out.find("vlan 100"), std::string::npos) << outcome.out << outcome.err;
+}
+
 TEST(Samples, AsACaptureWithTheTagPutBack) {
     if (!test::has_program("tshark")) GTEST_SKIP() << "no tshark here";
     const test::TemporaryFile file;

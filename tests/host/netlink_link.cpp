@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
 
+#include "abi.hpp"
 #include "netlink/control.hpp"
 #include "netlink/link.hpp"
 #include "support/fake_socket.hpp"
@@ -114,6 +115,36 @@ TEST_F(LinkTest, InterruptedDumpIsReadAgainButNotForEver) {
     EXPECT_EQ(dumps, 3);
     interrupted = 1000;
     EXPECT_FAILS(control.transports(), errc::interrupted_dump);
+}
+
+// Lengths of attributes have 16 bits: of longer ones the kernel would take the tail for others.
+TEST_F(LinkTest, ParamsThatAreNoneAreNotSent) {
+    auto link = open();
+    NetlinkControl control{link};
+    kernel.on_request = [](FakeKernel&, const nlmsghdr&, const Attrs&, std::uint8_t) {
+        ADD_FAILURE() << "sent";
+    };
+    const std::string longest(STATCHAN_PARAMS_MAX, 'x');
+    const auto too_long = std::make_error_code(std::errc::argument_list_too_long);
+    EXPECT_FAILS(control.set_source("x", longest), too_long);
+    EXPECT_FAILS(control.add_source("x", "synth", std::string(65'531, 'x')), too_long);
+    EXPECT_FAILS(control.set_source("x", std::string_view{"a=1\0b=2", 7}),
+                 std::make_error_code(std::errc::invalid_argument));
+}
+
+TEST_F(LinkTest, LedgerWithoutEndIsBadData) {
+    auto link = open();
+    NetlinkControl control{link};
+    kernel.on_request = [](FakeKernel& k, const nlmsghdr&, const Attrs&, std::uint8_t) {
+        for (std::size_t cpu = 0; cpu <= max_cpus; ++cpu) {
+            Request r{family, STATCHAN_CMD_LEDGER_GET, 0, 1};
+            const statchan_ledger ledger{};
+            r.put_text(STATCHAN_A_LEDGER, {reinterpret_cast<const char*>(&ledger), sizeof ledger});
+            k.message(std::move(r));
+        }
+        k.verdict();
+    };
+    EXPECT_FAILS(control.ledger(1), errc::bad_data);
 }
 
 TEST_F(LinkTest, LateAnswersToOthersArePassedOver) {

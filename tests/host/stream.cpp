@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -8,9 +9,8 @@
 #include <statchan/stream.hpp>
 #include <utility>
 
-#include "fd.hpp"
-#include "stream_backend.hpp"
 #include "stream_run.hpp"
+#include "support/fake_stream.hpp"
 #include "support/ok.hpp"
 #include "support/records.hpp"
 
@@ -19,58 +19,19 @@ namespace {
 using namespace statchan;
 using namespace statchan::detail;
 using namespace std::chrono_literals;
+using test::FakeStream;
 using test::Records;
 
-// A transport whose buffer is what the test says; readable when a byte is in the pipe.
-class Fake final : public StreamBackend {
-  public:
-    Fake() : StreamBackend{{.transport = "fake", .source = "sw0", .nr_cpus = 2}} {
-        int ends[2];
-        EXPECT_EQ(::pipe(ends), 0);
-        read_ = Fd{ends[0]};
-        write_ = Fd{ends[1]};
-    }
-    [[nodiscard]] int fd() const noexcept override { return read_.get(); }
-    [[nodiscard]] Result<void> stop() override { return {}; }
-    [[nodiscard]] Result<void> start() override { return {}; }
-
-    void announce() { EXPECT_EQ(::write(write_.get(), "x", 1), 1); }
-    void hush() {
-        char byte = 0;
-        EXPECT_EQ(::read(read_.get(), &byte, 1), 1);
-    }
-
-    std::function<Result<Flow>(Fake&)> on_collect = [](Fake&) { return Flow::open; };
-    int given_back = 0;
-    Flow flow = Flow::open;
-    using StreamBackend::add_chunk;
-    using StreamBackend::Flow;
-
-  protected:
-    Result<Flow> collect() override { return on_collect(*this); }
-    void give_back() noexcept override { ++given_back; }
-    Result<Ledger> kernel_ledger() override {
-        Ledger ledger;
-        ledger.cpus.resize(2);
-        ledger.cpus[1].cpu = 1;
-        return ledger;
-    }
-
-  private:
-    Fd read_;
-    Fd write_;
-};
-
 struct StreamTest : testing::Test {
-    Fake* fake = new Fake;
+    FakeStream* fake = new FakeStream;
     Stream stream{std::make_unique<StreamRun>(std::unique_ptr<StreamBackend>{fake})};
     Records records = std::move(Records{}.sample(0, 0).sample(0, 1));
     Chunk bytes = records.bytes();
 
     void give_records_once() {
-        fake->on_collect = [this](Fake& f) -> Result<Fake::Flow> {
+        fake->on_collect = [this](FakeStream& f) -> Result<FakeStream::Flow> {
             EXPECT_TRUE(f.add_chunk(bytes));
-            f.on_collect = [](Fake&) { return Fake::Flow::open; };
+            f.on_collect = [](FakeStream&) { return FakeStream::Flow::open; };
             return f.flow;
         };
     }
@@ -115,13 +76,13 @@ TEST_F(StreamTest, TakesWhatWaitsForTheWatermarkWhenTimeIsUp) {
 TEST_F(StreamTest, WakeupForNothingWaitsOn) {
     fake->announce();
     int collects = 0;
-    fake->on_collect = [&](Fake& f) -> Result<Fake::Flow> {
+    fake->on_collect = [&](FakeStream& f) -> Result<FakeStream::Flow> {
         if (++collects == 1) {
             f.hush();
-            return Fake::Flow::open;
+            return FakeStream::Flow::open;
         }
         EXPECT_TRUE(f.add_chunk(bytes));
-        return Fake::Flow::open;
+        return FakeStream::Flow::open;
     };
     const auto batch = stream.next(30ms);
     ASSERT_OK(batch);
@@ -131,13 +92,13 @@ TEST_F(StreamTest, WakeupForNothingWaitsOn) {
 
 TEST_F(StreamTest, EndComesAfterTheLastRecordsAndStays) {
     give_records_once();
-    fake->flow = Fake::Flow::ended;
+    fake->flow = FakeStream::Flow::ended;
     ASSERT_OK(stream.next(0ns));
-    fake->on_collect = [](Fake&) { return Fake::Flow::ended; };
+    fake->on_collect = [](FakeStream&) { return FakeStream::Flow::ended; };
     EXPECT_FAILS(stream.next(0ns), errc::end_of_stream);
-    fake->on_collect = [](Fake&) -> Result<Fake::Flow> {
+    fake->on_collect = [](FakeStream&) -> Result<FakeStream::Flow> {
         ADD_FAILURE() << "collected after the end";
-        return Fake::Flow::open;
+        return FakeStream::Flow::open;
     };
     EXPECT_FAILS(stream.next(1s), errc::end_of_stream);
 }
@@ -146,13 +107,13 @@ TEST_F(StreamTest, BadDataIsForGood) {
     Records bad;
     bad.raw(3, STATCHAN_RECORD_SAMPLE, 0, 64);
     const auto chunk = bad.bytes();
-    fake->on_collect = [&](Fake& f) -> Result<Fake::Flow> {
+    fake->on_collect = [&](FakeStream& f) -> Result<FakeStream::Flow> {
         auto added = f.add_chunk(chunk);
         EXPECT_FALSE(added);
         return pass_on(added.error());
     };
     EXPECT_FAILS(stream.next(0ns), errc::bad_data);
-    fake->on_collect = [](Fake&) { return Fake::Flow::open; };
+    fake->on_collect = [](FakeStream&) { return FakeStream::Flow::open; };
     const auto again = stream.next(0ns);
     EXPECT_FAILS(again, errc::bad_data);
     EXPECT_EQ(again.error().doing, "read samples of 'sw0'");
@@ -162,11 +123,11 @@ TEST_F(StreamTest, BadDataIsForGood) {
 TEST_F(StreamTest, EndThatCameWithRecordsIsNotWaitedFor) {
     Records records;
     records.sample(0, 0);
-    fake->on_collect = [&, first = true](Fake& f) mutable -> Result<Fake::Flow> {
+    fake->on_collect = [&, first = true](FakeStream& f) mutable -> Result<FakeStream::Flow> {
         if (std::exchange(first, false)) {
             EXPECT_TRUE(f.add_chunk(records.bytes()).has_value());
         }
-        return Fake::Flow::ended;
+        return FakeStream::Flow::ended;
     };
     ASSERT_OK(stream.next(nanoseconds{0}));
     const auto end = stream.next(nanoseconds{-1});
@@ -175,7 +136,9 @@ TEST_F(StreamTest, EndThatCameWithRecordsIsNotWaitedFor) {
 }
 
 TEST_F(StreamTest, OtherErrorsPass) {
-    fake->on_collect = [](Fake&) -> Result<Fake::Flow> { return fail_errno(ENOMEM, {"t"}); };
+    fake->on_collect = [](FakeStream&) -> Result<FakeStream::Flow> {
+        return fail_errno(ENOMEM, {"t"});
+    };
     EXPECT_FAILS(stream.next(0ns), std::make_error_code(std::errc::not_enough_memory));
     give_records_once();
     ASSERT_OK(stream.next(0ns));
@@ -188,6 +151,27 @@ TEST_F(StreamTest, LedgerHasBothSides) {
     ASSERT_OK(ledger);
     EXPECT_EQ(ledger->cpus[0].received, 2U);
     EXPECT_EQ(ledger->cpus[1].received, 0U);
+}
+
+TEST_F(StreamTest, MayWaitForMoreThanTheClockCounts) {
+    give_records_once();
+    fake->announce();
+    const auto batch = stream.next(never);
+    ASSERT_OK(batch);
+    EXPECT_EQ(batch->sample_count(), 2U);
+}
+
+// A forked child has a copy of each descriptor: the end of the first leg must not be announced for
+// as long as that lives.
+TEST(StreamRun, LegThatWasReadIsNotWatchedAnyMore) {
+    auto leg = std::make_unique<FakeStream>();
+    leg->on_collect = [](FakeStream&) { return FakeStream::Flow::ended; };
+    const Fd copy{::dup(leg->fd())};
+    StreamRun run{std::move(leg)};
+    ASSERT_OK(run.append(std::make_unique<FakeStream>()));
+    ASSERT_OK(run.next(0ns));
+    pollfd p{.fd = run.fd(), .events = POLLIN, .revents = 0};
+    EXPECT_EQ(::poll(&p, 1, 0), 0) << p.revents;
 }
 
 TEST(StreamConfig, BatchHoldsALargestRecord) {

@@ -106,6 +106,15 @@ Result<void> put_name(std::span<char> field, std::string_view name, Task task) {
     return {};
 }
 
+Result<void> check_params(std::string_view params, Task task) {
+    if (params.size() >= STATCHAN_PARAMS_MAX)
+        return fail_errno(E2BIG, task,
+                          fmt::format("params have at most {} bytes", STATCHAN_PARAMS_MAX - 1));
+    if (params.find('\0') != params.npos)
+        return fail_errno(EINVAL, task, "params are text, without a byte of 0");
+    return {};
+}
+
 SourceInfo to_source_info(const statchan_source_info& info) {
     return {.id = info.id,
             .name = std::string{text(info.name)},

@@ -33,6 +33,13 @@ template <std::size_t N>
 /// Copies a name to a fixed-size field; a failure if it does not fit with its 0.
 [[nodiscard]] Result<void> put_name(std::span<char> field, std::string_view name, Task task);
 
+/// A failure if the kernel would not take them: over netlink the length has 16 bits, too.
+[[nodiscard]] Result<void> check_params(std::string_view params, Task task);
+
+/// More CPUs no kernel has, and more sources or channels no memory: the list has no end.
+inline constexpr std::size_t max_cpus = 65'536;
+inline constexpr std::size_t max_listed = 1U << 20U;
+
 /// Copies a struct out of bytes from elsewhere, whose alignment and length are unknown. What is
 /// missing at the end reads as 0: the sender may be older.
 template <class T>

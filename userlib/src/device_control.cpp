@@ -23,7 +23,7 @@ Result<statchan_source_req> source_request(std::string_view name, const std::str
                                            Task task) {
     statchan_source_req req{};
     if (auto put = put_name(req.name, name, task); !put) return pass_on(put.error());
-    if (params.size() >= STATCHAN_PARAMS_MAX) return fail_errno(E2BIG, task, "params are too long");
+    if (auto checked = check_params(params, task); !checked) return pass_on(checked.error());
     if (!params.empty()) req.params = address(params.c_str());
     return req;
 }
@@ -67,6 +67,7 @@ Result<std::vector<SourceInfo>> DeviceControl::sources() {
         else if (err != 0)
             return device_.failed(err, task);
         if (next.id <= before) return fail_data(task, "ids do not increase");
+        if (list.size() == max_listed) return fail_data(task, "there is no end of them");
         statchan_source_info info{};
         info.id = next.id;
         // It may be gone by now.
@@ -146,6 +147,7 @@ Result<std::vector<ChannelInfo>> DeviceControl::channels() {
         else if (err != 0)
             return device_.failed(err, task);
         if (info.id <= before) return fail_data(task, "ids do not increase");
+        if (list.size() == max_listed) return fail_data(task, "there is no end of them");
         list.push_back(to_channel_info(info));
     }
 }
@@ -172,7 +174,7 @@ Result<KernelLedger> read_ledger(const Device& device, std::uint32_t channel, Ta
                 ledger.cpus.push_back(to_ledger_entry(room[i]));
             return ledger;
         }
-        if (req.count > 65536) break;
+        if (req.count > max_cpus) break;
         room.resize(req.count);
     }
     return fail_data(task, "the number of CPUs makes no sense");

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "deadline.hpp"
 #include "fail.hpp"
 
 namespace statchan {
@@ -74,8 +75,10 @@ void OrderedStream::Impl::hold(Chunk record, const wire::Head& head,
                                const std::shared_ptr<const std::vector<std::byte>>& memory) {
     if (head.type != wire::type_sample && head.type != wire::type_lost) return;
     const bool sample = head.type == wire::type_sample;
-    // Of a sample its time, of a gap that of the last loss.
-    const auto time = time_from_ns(wire::load<std::uint64_t>(record.data(), sample ? 16 : 40));
+    // Of a sample its time, of a gap that of the last loss. A source may stamp as it likes, but
+    // what is here has happened: else a time far ahead would hold all that comes after it back.
+    const auto stamp = time_from_ns(wire::load<std::uint64_t>(record.data(), sample ? 16 : 40));
+    const auto time = std::min(stamp, Time{Clock::now()});
     auto& last = newest[head.cpu];
     last = std::max(last, time);
     held.push({last, numbers++, time, sample, memory, record});
@@ -83,7 +86,7 @@ void OrderedStream::Impl::hold(Chunk record, const wire::Head& head,
 
 nanoseconds OrderedStream::Impl::until_due() const {
     if (held.empty()) return never;
-    return std::max(held.top().due_order + delay - Clock::now(), nanoseconds{0});
+    return std::max(delay - (Clock::now() - held.top().due_order), nanoseconds{0});
 }
 
 Batch OrderedStream::Impl::give() {
@@ -91,7 +94,7 @@ Batch OrderedStream::Impl::give() {
     chunks.clear();
     std::size_t samples = 0;
     const auto now = Clock::now();
-    while (!held.empty() && (ended || held.top().due_order + delay <= now)) {
+    while (!held.empty() && (ended || now - held.top().due_order >= delay)) {
         const auto& next = held.top();
         if (next.sample) {
             ++samples;
@@ -134,13 +137,12 @@ nanoseconds OrderedStream::delay() const noexcept { return impl_->delay; }
 
 Result<Batch> OrderedStream::next(nanoseconds timeout) {
     auto& impl = *impl_;
-    const bool endless = timeout.count() < 0;
-    const auto deadline = endless ? Clock::time_point::max() : Clock::now() + timeout;
+    const detail::Deadline deadline{timeout};
     for (;;) {
         if (auto batch = impl.give(); !batch.empty()) return batch;
         if (impl.ended) return detail::Fail{*impl.ended};
-        const auto left = endless ? never : std::max(deadline - Clock::now(), nanoseconds{0});
-        const auto wait = std::min(left, impl.until_due());
+        const auto wait = std::min(deadline.left(), impl.until_due());
+        const detail::Deadline due{wait};
         auto batch = impl.stream.next(wait == never ? nanoseconds{-1} : wait);
         if (!batch && batch.error() == errc::end_of_stream)
             impl.ended = std::move(batch.error());
@@ -148,7 +150,10 @@ Result<Batch> OrderedStream::next(nanoseconds timeout) {
             return batch;
         else
             impl.take(*batch);
-        if (!impl.ended && batch->empty() && left.count() == 0) return impl.give();
+        // Before it had to be, with nothing: a signal.
+        const bool early = due.left().count() != 0;
+        if (!impl.ended && batch->empty() && (early || deadline.left().count() == 0))
+            return impl.give();
     }
 }
 

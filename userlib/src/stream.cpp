@@ -8,6 +8,7 @@
 #include <statchan/stream.hpp>
 #include <utility>
 
+#include "deadline.hpp"
 #include "stream_backend.hpp"
 #include "stream_run.hpp"
 
@@ -162,12 +163,11 @@ Result<Batch> StreamBackend::next(nanoseconds timeout) {
         if (!batch || !batch->empty() || timeout.count() == 0) return batch;
         release();
     }
-    const auto forever = timeout.count() < 0;
-    const auto deadline = forever ? Clock::time_point{} : Clock::now() + timeout;
-    for (auto left = forever ? never : timeout;;) {
+    const Deadline deadline{timeout};
+    for (auto left = deadline.left();;) {
         const auto woken = wait(std::min(left, patience()));
         if (!woken) return pass_on(woken.error());
-        if (!forever) left = std::max(deadline - Clock::now(), nanoseconds{0});
+        left = deadline.left();
         // Also when the time is up: records that wait for the watermark must not wait for ever.
         auto batch = take();
         if (!batch || !batch->empty() || woken == Woken::signal) return batch;

@@ -8,21 +8,20 @@
 #include <chrono>
 #include <utility>
 
-namespace statchan::detail {
+#include "deadline.hpp"
 
-using Clock = std::chrono::steady_clock;
+namespace statchan::detail {
 
 StreamRun::StreamRun(std::unique_ptr<StreamBackend> first) { legs_.push_back(std::move(first)); }
 
 Result<Batch> StreamRun::next(nanoseconds timeout) {
     if (legs_.size() == 1) return legs_.front()->next(timeout);
-    const bool endless = timeout.count() < 0;
-    const auto deadline = endless ? Clock::time_point{} : Clock::now() + timeout;
+    const Deadline deadline{timeout};
     for (auto left = timeout;;) {
         auto batch = legs_.front()->next(left);
         if (batch || legs_.size() == 1 || batch.error() != errc::end_of_stream) return batch;
         if (auto retired = retire(); !retired) return pass_on(std::move(retired.error()));
-        if (!endless) left = std::max(deadline - Clock::now(), nanoseconds{0});
+        if (!deadline.endless()) left = deadline.left();
     }
 }
 
@@ -32,6 +31,8 @@ Result<void> StreamRun::retire() {
     if (!its) return pass_on(std::move(its.error()));
     legs_[1]->continue_after(*legs_.front(), *its);
     past_ += *its;
+    // Its descriptor may have a copy elsewhere, for which epoll would go on to report its end.
+    forget(legs_.front()->fd());
     legs_.pop_front();
     return {};
 }
@@ -50,11 +51,14 @@ Result<Ledger> StreamRun::ledger() const {
 
 Result<void> StreamRun::append(std::unique_ptr<StreamBackend> leg) {
     if (!epoll_) {
-        epoll_ = Fd{::epoll_create1(EPOLL_CLOEXEC)};
-        if (!epoll_) return fail_errno(errno, {"watch two transports of", identity().source});
-        if (auto watched = watch(legs_.front()->fd()); !watched) return watched;
+        Fd both{::epoll_create1(EPOLL_CLOEXEC)};
+        if (!both) return fail_errno(errno, {"watch two transports of", identity().source});
+        if (auto watched = watch(both, legs_.front()->fd()); !watched) return watched;
+        if (auto watched = watch(both, leg->fd()); !watched) return watched;
+        epoll_ = std::move(both);
+    } else if (auto watched = watch(epoll_, leg->fd()); !watched) {
+        return watched;
     }
-    if (auto watched = watch(leg->fd()); !watched) return watched;
     // All that may fail here goes before the kernel hands over: from then on both are needed.
     legs_.push_back(std::move(leg));
     auto started = legs_.back()->start();
@@ -65,9 +69,9 @@ Result<void> StreamRun::append(std::unique_ptr<StreamBackend> leg) {
     return started;
 }
 
-Result<void> StreamRun::watch(int fd) {
+Result<void> StreamRun::watch(const Fd& epoll, int fd) {
     epoll_event event{.events = EPOLLIN, .data = {}};
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0) return {};
+    if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event) == 0) return {};
     return fail_errno(errno, {"watch two transports of", identity().source});
 }
 

@@ -50,6 +50,7 @@ Result<std::vector<T>> NetlinkControl::list(std::uint8_t cmd, Task task, Fn to_v
         auto done = link_.exchange(link_.dump(cmd), task, [&](const Message& m) -> Result<void> {
             auto value = to_value(m.attrs);
             if (!value) return fail_data(task, "an entry is incomplete");
+            if (values.size() == max_listed) return fail_data(task, "there is no end of them");
             values.push_back(std::move(*value));
             return {};
         });
@@ -100,6 +101,7 @@ Result<void> NetlinkControl::add_source(std::string_view name, std::string_view 
     const Task task{"add source", name};
     for (const auto part : {name, kind})
         if (auto checked = check_name(part, task); !checked) return checked;
+    if (auto checked = check_params(params, task); !checked) return checked;
     auto request = link_.request(STATCHAN_CMD_SOURCE_ADD);
     request.put_text(STATCHAN_A_NAME, name).put_text(STATCHAN_A_KIND, kind);
     if (!params.empty()) request.put_text(STATCHAN_A_PARAMS, params);
@@ -121,6 +123,7 @@ Result<void> NetlinkControl::remove_source(std::string_view name) {
 Result<void> NetlinkControl::set_source(std::string_view name, std::string_view params) {
     const Task task{"set params of source", name};
     if (auto checked = check_name(name, task); !checked) return checked;
+    if (auto checked = check_params(params, task); !checked) return checked;
     auto request = link_.request(STATCHAN_CMD_SOURCE_SET);
     request.put_text(STATCHAN_A_NAME, name).put_text(STATCHAN_A_PARAMS, params);
     auto done = link_.exchange(std::move(request), task, only_acknowledged);
@@ -168,6 +171,8 @@ Result<NetlinkLedger> read_ledger(Link& link, std::uint32_t channel, Task task) 
         const auto bytes = m.attrs.bytes(STATCHAN_A_LEDGER);
         if (bytes.size() < sizeof(statchan_ledger))
             return fail_data(task, "an entry is incomplete");
+        if (ledger.cpus.size() == max_cpus)
+            return fail_data(task, "the number of CPUs makes no sense");
         ledger.cpus.push_back(to_ledger_entry(copy_struct<statchan_ledger>(bytes)));
         ledger.flags |= m.attrs.u32(STATCHAN_A_FLAGS).value_or(0);
         return {};

@@ -8,6 +8,7 @@
 #include <deque>
 #include <utility>
 
+#include "../deadline.hpp"
 #include "link.hpp"
 
 namespace statchan::detail {
@@ -61,8 +62,7 @@ Result<void> NetlinkEvents::drain() {
 }
 
 Result<std::optional<Event>> NetlinkEvents::next(nanoseconds timeout) {
-    const bool forever = timeout.count() < 0;
-    const auto deadline = forever ? Clock::time_point::max() : Clock::now() + timeout;
+    const Deadline deadline{timeout};
     for (;;) {
         if (waiting_.empty())
             if (auto drained = drain(); !drained) return pass_on(std::move(drained.error()));
@@ -71,13 +71,13 @@ Result<std::optional<Event>> NetlinkEvents::next(nanoseconds timeout) {
             waiting_.pop_front();
             return event;
         }
-        const auto left = forever ? nanoseconds{0} : nanoseconds{deadline - Clock::now()};
-        if (!forever && left.count() <= 0) return std::nullopt;
+        const auto left = deadline.left();
+        if (left.count() == 0) return std::nullopt;
         timespec ts{};
         ts.tv_sec = left.count() / 1'000'000'000;
         ts.tv_nsec = left.count() % 1'000'000'000;
         pollfd p{.fd = fd(), .events = POLLIN, .revents = 0};
-        const int ready = ::ppoll(&p, 1, forever ? nullptr : &ts, nullptr);
+        const int ready = ::ppoll(&p, 1, deadline.endless() ? nullptr : &ts, nullptr);
         if (ready < 0 && errno == EINTR) return std::nullopt;
         if (ready < 0) return fail_errno(errno, task);
     }

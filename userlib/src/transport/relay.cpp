@@ -175,6 +175,8 @@ Result<bool> RelayStream::may_read() {
     if (identity().effective.mode != Mode::overwrite || frozen_) return true;
     auto over = ended();
     if (!over || !*over) return over;
+    // A CPU that came a moment ago may have lost some, too.
+    if (auto found = look_for_files(); !found) return pass_on(std::move(found.error()));
     auto ledger = kernel_ledger();
     if (!ledger) return pass_on(std::move(ledger.error()));
     for (auto& file : files_)
