@@ -51,9 +51,9 @@ emulator_fetch() {
 
 emulator_download() {
 	local codename=$1 work=$2 package
-	local -a apt=(apt-get -q -o "Dir::Etc::SourceList=$work/backports.sources" -o Dir::Etc::SourceParts=/dev/null
+	local -a apt=(apt-get -q -o "Dir::Etc::SourceList=$work/backports.sources" -o "Dir::Etc::SourceParts=$work/no-others"
 		-o "Dir::State::Lists=$work/lists")
-	mkdir -p "$work/lists/partial"
+	mkdir -p "$work/lists/partial" "$work/no-others"
 	emulator_source "$codename" >"$work/backports.sources" || return
 	"${apt[@]}" update && (cd "$work" && "${apt[@]}" download "${EMULATOR_PACKAGES[@]}") || return
 	for package in "$work"/*.deb; do dpkg-deb -x "$package" "$work" || return; done
