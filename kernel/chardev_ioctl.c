@@ -95,7 +95,8 @@ static int dev_source_change(struct statchan_file *f,
 		ret = statchan_ctl_source_add(f->net, req->kind, req->name,
 					      params, &req->id, err);
 	else
-		ret = statchan_ctl_source_set(f->net, req->name, params, err);
+		ret = statchan_ctl_source_set(f->net, req->name, params, true,
+					      err);
 	kfree(params);
 	return ret;
 }

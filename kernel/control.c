@@ -40,13 +40,14 @@ int statchan_ctl_source_del(struct net *net, const char *name,
 }
 
 int statchan_ctl_source_set(struct net *net, const char *name,
-			    const char *params, struct statchan_err *err)
+			    const char *params, bool may_wait,
+			    struct statchan_err *err)
 {
 	struct statchan_source *src;
 	int ret = ctl_admin(net, err);
 
 	if (!ret)
-		ret = statchan_kind_set_source(net, name, params, err);
+		ret = statchan_kind_set_source(net, name, params, may_wait, err);
 	if (ret)
 		return ret;
 	src = statchan_source_find(net, 0, name, NULL);

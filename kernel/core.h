@@ -180,7 +180,8 @@ int statchan_kind_add_source(struct net *net, const char *kind,
 int statchan_kind_del_source(struct net *net, const char *name,
 			     struct statchan_err *err);
 int statchan_kind_set_source(struct net *net, const char *name,
-			     const char *params, struct statchan_err *err);
+			     const char *params, bool may_wait,
+			     struct statchan_err *err);
 void statchan_kind_format(struct statchan_source *src, char *kind_name,
 			  size_t kind_len, char *buf, size_t len);
 void statchan_kind_net_exit(struct net *net);
@@ -404,7 +405,8 @@ int statchan_ctl_source_add(struct net *net, const char *kind, const char *name,
 int statchan_ctl_source_del(struct net *net, const char *name,
 			    struct statchan_err *err);
 int statchan_ctl_source_set(struct net *net, const char *name,
-			    const char *params, struct statchan_err *err);
+			    const char *params, bool may_wait,
+			    struct statchan_err *err);
 int statchan_ctl_source_info(struct statchan_source *src,
 			     struct statchan_source_info *info);
 

@@ -180,6 +180,9 @@ static noinline void emit_announce(struct statchan_channel_cpu *cc)
 		cc->wakeups++;
 		irq_work_queue(&cc->work);
 	}
+	/* the timer itself goes on until it has flushed */
+	if (unlikely(cc->unflushed && !cc->armed && !cc->flushing))
+		emit_arm(cc);
 }
 
 /*
@@ -342,7 +345,9 @@ enum hrtimer_restart statchan_emit_timer(struct hrtimer *timer)
 
 	/* Nobody says when there is room, and a consumer may never make any */
 	raw_spin_lock_irq(&cc->lock);
-	again = (cc->gaps || cc->unflushed) && !cc->ended && !cc->armed;
+	/* an emit that came before the callback may have started it again */
+	again = (cc->gaps || cc->unflushed) && !cc->ended && !cc->armed &&
+		!hrtimer_is_queued(timer);
 	if (again) {
 		/* else the next record sets the timer to its own timeout */
 		cc->armed = cc->unflushed;

@@ -29,6 +29,7 @@ static const char *const names[STATCHAN_N_FAULTS] = {
 	[STATCHAN_FAULT_RING_PAGE] = "ring_page",
 	[STATCHAN_FAULT_RELAY] = "relay",
 	[STATCHAN_FAULT_RELAY_FOLDER] = "relay_folder",
+	[STATCHAN_FAULT_RELAY_FILE] = "relay_file",
 	[STATCHAN_FAULT_NETLINK] = "netlink",
 	[STATCHAN_FAULT_NETLINK_SKB] = "netlink_skb",
 	[STATCHAN_FAULT_NETLINK_SOCKET] = "netlink_socket",

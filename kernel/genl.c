@@ -14,6 +14,8 @@
 
 #include "genl.h"
 
+#define GENL_TRIES 10	/* to have the groups for ourselves */
+
 /* ---- errors ---- */
 
 /**
@@ -217,7 +219,8 @@ static int source_set(struct sk_buff *skb, struct genl_info *info)
 		return genl_missing(skb, info, STATCHAN_A_PARAMS,
 				    "STATCHAN_A_PARAMS");
 	ret = statchan_ctl_source_set(genl_info_net(info), nla_data(name),
-				      nla_data(params), &err);
+				      nla_data(params),
+				      netlink_capable(skb, CAP_NET_ADMIN), &err);
 	return ret ? genl_fail(skb, info, NULL, ret, &err) : 0;
 }
 
@@ -466,6 +469,35 @@ struct genl_family statchan_genl_family __ro_after_init = {
 	.module = THIS_MODULE,
 };
 
+static bool __init genl_any_listens(void)
+{
+	int group;
+
+	for (group = STATCHAN_GROUP_SAMPLES; group < ARRAY_SIZE(groups); group++)
+		if (genl_has_listeners(&statchan_genl_family, &init_net, group))
+			return true;
+	return false;
+}
+
+/*
+ * Anybody may join a group by its number as long as it is nobody's, and would stay
+ * in it. Only to unregister puts members out; who joins after that is asked for the
+ * capability. Nothing can be sent to the groups yet.
+ */
+static int __init genl_register(void)
+{
+	int tries, ret;
+
+	for (tries = 0; tries < GENL_TRIES; tries++) {
+		ret = genl_register_family(&statchan_genl_family);
+		if (ret || !genl_any_listens())
+			return ret;
+		genl_unregister_family(&statchan_genl_family);
+	}
+	pr_err("statchan: somebody goes on joining multicast groups before they exist\n");
+	return -EBUSY;
+}
+
 int __init statchan_genl_init(void)
 {
 	int ret;
@@ -473,7 +505,7 @@ int __init statchan_genl_init(void)
 	ret = statchan_nl_init();
 	if (ret)
 		return ret;
-	ret = genl_register_family(&statchan_genl_family);
+	ret = genl_register();
 	if (ret)
 		statchan_nl_exit();
 	return ret;

@@ -252,6 +252,7 @@ struct params {
 	u32 given;				/* bit i: value[i] was named */
 	u64 rate;				/* 0: not named */
 	bool runtime;
+	bool may_wait;
 };
 
 static const struct statchan_param rate_param = {
@@ -275,6 +276,9 @@ static int params_one(void *ctx, const char *key, const char *value,
 		return i;
 	if (params->runtime && !params->kind->params[i].runtime)
 		return statchan_err(err, -EPERM, "parameter %s is fixed when the source is added: delete it and add it anew",
+				    key);
+	if (params->runtime && params->kind->params[i].waits && !params->may_wait)
+		return statchan_err(err, -EPERM, "parameter %s waits, and with it all users of generic netlink: that is for root of the machine, or over the device",
 				    key);
 	params->given |= BIT(i);
 	return param_value(&params->kind->params[i], value, &params->value[i],
@@ -458,9 +462,11 @@ static int kind_apply(struct statchan_source *src, const struct params *params,
 
 static int kind_set(struct statchan_source *src,
 		    const struct statchan_kind *kind, const char *text,
-		    struct statchan_err *err)
+		    bool may_wait, struct statchan_err *err)
 {
-	struct params params = { .kind = kind, .runtime = true };
+	struct params params = {
+		.kind = kind, .runtime = true, .may_wait = may_wait,
+	};
 	int ret;
 
 	ret = params_parse(&params, text, err);
@@ -480,9 +486,13 @@ static int kind_set(struct statchan_source *src,
 	return ret;
 }
 
-/* A set may take long: it is in the way of the same source's only */
+/*
+ * A set may take long: it is in the way of the same source's only, and of what the
+ * caller holds. @may_wait: that matters to nobody else, or he has the right.
+ */
 int statchan_kind_set_source(struct net *net, const char *name,
-			     const char *text, struct statchan_err *err)
+			     const char *text, bool may_wait,
+			     struct statchan_err *err)
 {
 	const struct statchan_kind *kind;
 	struct statchan_source *src;
@@ -502,7 +512,7 @@ int statchan_kind_set_source(struct net *net, const char *name,
 		ret = 0;
 	mutex_unlock(&statchan_kinds_lock);
 	if (!ret) {
-		ret = kind_set(src, kind, text, err);
+		ret = kind_set(src, kind, text, may_wait, err);
 		if (kind)
 			module_put(kind->owner);
 	}

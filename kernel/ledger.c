@@ -30,6 +30,10 @@ void statchan_ledger_fill(struct statchan_channel *ch, u32 cpu,
 	if (!cpu_possible(cpu))
 		return;
 	cc = per_cpu_ptr(ch->cpu, cpu);
+	out->consumed = STATCHAN_UNAVAILABLE;
+	/* first: what is consumed by now is among what is accepted by then */
+	if (ch->kind == STATCHAN_CHANNEL_SAMPLES && ch->transport->consumed)
+		out->consumed = ch->transport->consumed(cc);
 	raw_spin_lock_irqsave(&cc->lock, flags);
 	if (cc->first_seq != STATCHAN_SEQ_NONE) {
 		out->first_seq = cc->first_seq;
@@ -44,9 +48,6 @@ void statchan_ledger_fill(struct statchan_channel *ch, u32 cpu,
 	memcpy(out->lost, cc->lost, sizeof(out->lost));
 	raw_spin_unlock_irqrestore(&cc->lock, flags);
 
-	out->consumed = STATCHAN_UNAVAILABLE;
-	if (ch->transport->consumed)
-		out->consumed = ch->transport->consumed(cc);
 	/* what the sockets of subscribers lose, only they can tell */
 	if (ch->transport->caps & STATCHAN_CAP_MULTICAST)
 		out->lost[STATCHAN_LOST_SOCKET_OVERRUN] = STATCHAN_UNAVAILABLE;

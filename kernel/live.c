@@ -79,7 +79,8 @@ static void live_refresh(struct work_struct *work)
 	struct statchan_snap *snap;
 
 	snap = statchan_snap_get(live->ch->src, period_ns / 2, 0, NULL);
-	if (PTR_ERR(snap) == -ENODEV) {
+	/* a driver whose device sleeps may say so, too: that is a failed refresh */
+	if (PTR_ERR(snap) == -ENODEV && READ_ONCE(live->ch->src->gone)) {
 		WRITE_ONCE(live->control->flags, STATCHAN_LIVE_EOS);
 		WRITE_ONCE(live->ch->eos, true);
 		wake_up_interruptible_poll(&live->ch->wait, EPOLLIN | EPOLLHUP);

@@ -160,7 +160,7 @@ static const struct statchan_param synth_params[] = {
 	},
 	[SYNTH_P_EMIT] = {
 		.key = "emit", .min = 0, .max = NSEC_PER_SEC, .def = 0,
-		.runtime = true,
+		.runtime = true, .waits = true,
 		.help = "offer so many packets now on each producing CPU, and wait",
 	},
 };

@@ -11,7 +11,15 @@
 static int ioctl_open(struct statchan_channel *ch,
 		      struct statchan_channel_req *req, struct statchan_err *err)
 {
+	if (ch->kind != STATCHAN_CHANNEL_SAMPLES)
+		return 0;
 	return statchan_ring_reader_open(ch, err);
+}
+
+static void ioctl_close(struct statchan_channel *ch)
+{
+	if (ch->kind == STATCHAN_CHANNEL_SAMPLES)
+		statchan_ring_reader_close(ch);
 }
 
 static int ioctl_read(struct statchan_channel *ch, struct statchan_read *req,
@@ -35,7 +43,7 @@ const struct statchan_transport statchan_transport_ioctl = {
 	.id = STATCHAN_T_IOCTL,
 	.caps = STATCHAN_CAP_SNAPSHOT | STATCHAN_CAP_SAMPLES,
 	.open = ioctl_open,
-	.close = statchan_ring_reader_close,
+	.close = ioctl_close,
 	.reserve = statchan_ring_reserve,
 	.commit = statchan_ring_commit,
 	.announce = statchan_ring_announce,

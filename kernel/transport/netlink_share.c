@@ -16,6 +16,7 @@
 #include <linux/netlink.h>
 #include <linux/notifier.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <net/sock.h>
 
@@ -32,7 +33,9 @@ struct nl_sub {
 
 /* Outside of all locks of the core: channels open and close under it */
 static DEFINE_MUTEX(nl_subs_lock);
+/* both to change it, either to walk it */
 static LIST_HEAD(nl_subs);
+static DEFINE_SPINLOCK(nl_list_lock);
 
 static u32 nl_count(const struct statchan_channel *ch)
 {
@@ -81,7 +84,9 @@ static void nl_drop(struct nl_sub *sub)
 	struct statchan_channel *ch = sub->ch;
 	u32 left;
 
+	spin_lock(&nl_list_lock);
 	list_del(&sub->node);
+	spin_unlock(&nl_list_lock);
 	left = nl_count(ch);
 	if (left)
 		statchan_nl_set_subscribers(ch, left);
@@ -109,7 +114,9 @@ static int nl_join(struct nl_sub *sub, struct net *net, u32 pid,
 	}
 	sub->ch = ch;
 	sub->follows = req->follows;
+	spin_lock(&nl_list_lock);
 	list_add_tail(&sub->node, &nl_subs);
+	spin_unlock(&nl_list_lock);
 	statchan_nl_set_subscribers(ch, nl_count(ch));
 	req->id = ch->id;
 	req->got = ch->got;
@@ -210,6 +217,19 @@ int statchan_nl_run(const struct net *net, u32 id, bool start,
 	return ret;
 }
 
+/* Without the mutex, under which others open and close channels */
+static bool nl_any_dead(void)
+{
+	struct nl_sub *sub;
+	bool dead = false;
+
+	spin_lock(&nl_list_lock);
+	list_for_each_entry(sub, &nl_subs, node)
+		dead |= sock_flag(sub->sk, SOCK_DEAD);
+	spin_unlock(&nl_list_lock);
+	return dead;
+}
+
 /*
  * A netlink socket was released: by close(), or because its process was killed.
  * The chain is a blocking one. The socket is marked dead already and not freed
@@ -223,7 +243,7 @@ static int nl_released(struct notifier_block *nb, unsigned long event, void *ptr
 	if (event != NETLINK_URELEASE || notify->protocol != NETLINK_GENERIC)
 		return NOTIFY_DONE;
 	/* what this socket added it added before its release */
-	if (list_empty_careful(&nl_subs))
+	if (!nl_any_dead())
 		return NOTIFY_DONE;
 	mutex_lock(&nl_subs_lock);
 	list_for_each_entry_safe(sub, next, &nl_subs, node)

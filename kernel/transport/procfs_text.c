@@ -9,6 +9,7 @@
 #include <linux/err.h>
 #include <linux/mm.h>
 #include <linux/proc_fs.h>
+#include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -19,6 +20,7 @@
 
 #define PROC_BUFFER	65536	/* bytes that one read(2) gets at most */
 #define PROC_OPTIONS	128	/* bytes of what may be written */
+#define PROC_LINES_AT_ONCE 4096
 
 /**
  * struct proc_file - an open file. All under the seq_file's lock
@@ -130,6 +132,12 @@ static void *proc_next(struct seq_file *m, void *v, loff_t *pos)
 	struct proc_file *pf = m->private;
 
 	++*pos;
+	/* a seek writes millions of lines before it returns */
+	if (!(*pos % PROC_LINES_AT_ONCE)) {
+		if (fatal_signal_pending(current))
+			return ERR_PTR(-EINTR);
+		cond_resched();
+	}
 	if (*pos > pf->src->schema->n_counters)
 		return NULL;
 	if (v == SEQ_START_TOKEN)

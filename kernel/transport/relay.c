@@ -11,12 +11,13 @@
  * - What is left of a sub-buffer is a STATCHAN_RECORD_PAD, for mapped readers;
  *   read() and splice() never deliver it.
  * - A begun sub-buffer is completed for a reader that has read all before it and
- *   sleeps on the file, or when the timeout has passed: relay's poll() and a mapped
- *   reader know complete ones only. A reader that is behind costs no padding; the
- *   timeout comes again until it has caught up.
+ *   sleeps on the file, or when the timeout has passed and it was not read: poll()
+ *   and a mapped reader know complete ones only. A reader that is behind costs no
+ *   padding; the timeout comes again until it has caught up.
  * - In mode overwrite the oldest sub-buffer makes room, and nothing is completed
  *   for readers: they come when the channel is stopped and nothing moves any more.
  */
+#include <linux/cpu.h>
 #include <linux/debugfs.h>
 #include <linux/err.h>
 #include <linux/mm.h>
@@ -52,10 +53,18 @@ struct relay_cpu {
 
 /* ---- files ---- */
 
+#define RELAY_FILE "cpu"	/* and the number of the CPU */
+
 static struct dentry *relay_create_file(const char *name, struct dentry *parent,
 					umode_t mode, struct rchan_buf *buf,
 					int *is_global)
 {
+	/* relay notes it afterwards, and without it takes the buffer of CPU 0 for
+	 * the one to forget if this fails
+	 */
+	if (kstrtouint(name + strlen(RELAY_FILE), 10, &buf->cpu) ||
+	    statchan_fault(STATCHAN_FAULT_RELAY_FILE))
+		return NULL;
 	/* not debugfs_create_file(): its wrapper has neither mmap nor splice.
 	 * An open file counts its buffer, and the module.
 	 */
@@ -63,8 +72,12 @@ static struct dentry *relay_create_file(const char *name, struct dentry *parent,
 					  &statchan_relay_fops);
 }
 
+/* Who sleeps on the file learns that it has ended */
 static int relay_remove_file(struct dentry *dentry)
 {
+	struct rchan_buf *buf = d_inode(dentry)->i_private;
+
+	wake_up_interruptible_all(&buf->read_wait);
 	debugfs_remove(dentry);
 	return 0;
 }
@@ -217,11 +230,12 @@ static bool relay_announce(struct statchan_channel_cpu *cc)
 	/* pairs with relay_readable(), and with relay's poll */
 	smp_mb();
 	/* the barrier above orders both waitqueue_active() */
-	if ((cc->flushing || waitqueue_active(&buf->read_wait)) && buf->offset) {
-		if (buf->subbufs_produced == READ_ONCE(buf->subbufs_consumed))
+	if (buf->offset && relay_consumed(buf) != *announced) {
+		if ((cc->flushing || waitqueue_active(&buf->read_wait)) &&
+		    buf->subbufs_produced == READ_ONCE(buf->subbufs_consumed))
 			relay_next(buf);	/* it wakes read_wait */
 		else
-			cc->unflushed = cc->flushing;
+			cc->unflushed = true;
 	}
 	if ((s64)(before - relay_consumed(buf)) > 0)
 		return false;
@@ -403,9 +417,12 @@ static int relay_transport_open(struct statchan_channel *ch,
 		return statchan_err(err, ret, "relay: no folder in debugfs: error %d; is debugfs there, and not locked down?",
 				    -ret);
 	}
-	rc->chan = relay_open("cpu", rc->dir,
+	/* relay misses a CPU that is neither online nor still to be prepared */
+	cpus_read_lock();
+	rc->chan = relay_open(RELAY_FILE, rc->dir,
 			      ch->got.buffer_size / ch->got.subbufs,
 			      ch->got.subbufs, &relay_callbacks, NULL);
+	cpus_read_unlock();
 	if (!rc->chan)
 		goto nomem;
 	snprintf(req->path, sizeof(req->path), "/sys/kernel/debug/statchan/%s",

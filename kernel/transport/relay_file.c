@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The files of relay channels: relay's file operations, except read(), splice() and
- * what mmap() checks.
+ * The files of relay channels: relay's file operations, except read(), poll(),
+ * splice() and what mmap() checks.
+ *
+ * relay's own poll() looks whether the channel has ended, then begins to wait.
  *
  * relay's own read() looks at the write position while relay_switch_subbuf()
  * moves it, field by field: subbufs_produced, offset, data, padding. Between two
@@ -26,6 +28,7 @@
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/poll.h>
 #include <linux/relay.h>
 #include <linux/uio.h>
 
@@ -123,6 +126,20 @@ static int relay_mmap(struct file *file, struct vm_area_struct *vma)
 	return relay_file_operations.mmap(file, vma);
 }
 
+/* As relay's, but who begins to wait while the channel ends is not left waiting */
+static __poll_t relay_poll(struct file *file, poll_table *wait)
+{
+	struct rchan_buf *buf = file->private_data;
+
+	poll_wait(file, &buf->read_wait, wait);
+	smp_mb();	/* pairs with relay_announce(), and relay_remove_file() */
+	if (READ_ONCE(buf->finalized))
+		return EPOLLERR;
+	return READ_ONCE(buf->subbufs_produced) !=
+		       READ_ONCE(buf->subbufs_consumed) ?
+		       EPOLLIN | EPOLLRDNORM : 0;
+}
+
 /* A copy, made when the addresses are known */
 void __init statchan_relay_init(void)
 {
@@ -132,4 +149,5 @@ void __init statchan_relay_init(void)
 	statchan_relay_fops.read_iter = relay_read_iter;
 	statchan_relay_fops.splice_read = statchan_splice_read;
 	statchan_relay_fops.mmap = relay_mmap;
+	statchan_relay_fops.poll = relay_poll;
 }

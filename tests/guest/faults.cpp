@@ -29,6 +29,7 @@ const std::vector<Need> needs{
     {"bpf", {"bpf"}},
     {"relay", {"relay"}},
     {"relay_folder", {"relay"}},
+    {"relay_file", {"relay"}},
     {"netlink", {"netlink", "netlink-nl"}},
     {"netlink_skb", {"netlink", "netlink-nl"}},
     {"netlink_socket", {"netlink", "netlink-nl"}},

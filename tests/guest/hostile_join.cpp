@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/socket.h>
 
+#include "support/module.hpp"
 #include "support/process.hpp"
 #include "support/raw_netlink.hpp"
 #include "support/reader.hpp"
@@ -64,6 +65,53 @@ TEST_P(HostileJoin, NeedsTheCapability) {
               }),
               "")
         << "root of a user namespace, in our network";
+}
+
+// A group that is nobody's anybody may join, by its number; he would still be in it when it is
+// ours.
+TEST(HostileJoinEarly, IsPutOut) {
+    const std::vector<std::string> modules{"statchan_synth", "statchan_netdev", "statchan"};
+    for (const auto& module : modules) ASSERT_EQ(remove_module(module), 0) << module;
+    int go[2];
+    int ready[2];
+    ASSERT_EQ(::pipe(go), 0);
+    ASSERT_EQ(::pipe(ready), 0);
+    std::string answer;
+    std::thread listener{[&] {
+        answer = as_nobody([&]() -> std::string {
+            RawNetlink socket;
+            unsigned joined = 0;
+            for (unsigned group = 1; group <= 1024; ++group) joined += join(socket, group) == 0;
+            char byte = 0;
+            if (::write(ready[1], &byte, 1) != 1 || ::read(go[0], &byte, 1) != 1) return "pipe";
+            if (joined < STATCHAN_GENL_N_SAMPLES) return "joined " + std::to_string(joined);
+            while (socket.receive(65536, MSG_DONTWAIT) >= 0) {
+                const auto* head = reinterpret_cast<const nlmsghdr*>(socket.received().data());
+                if (head->nlmsg_type != GENL_ID_CTRL) return "hears";
+            }
+            return "silence";
+        });
+        ::close(ready[1]);
+    }};
+    char byte = 0;
+    EXPECT_EQ(::read(ready[0], &byte, 1), 1);
+    for (const auto* module : {"statchan", "statchan_netdev", "statchan_synth"})
+        EXPECT_EQ(load_module(module), 0) << module;
+    {
+        Synth synth{"size=64"};
+        auto client = open_client("netlink");
+        auto stream = client.subscribe(synth.name(), {.timeout = 1ms});
+        EXPECT_OK(stream);
+        if (stream) {
+            Reader reader{*stream};
+            synth.emit(50);
+            EXPECT_TRUE(reader.records(50));
+        }
+    }
+    EXPECT_EQ(::write(go[1], &byte, 1), 1);
+    listener.join();
+    EXPECT_EQ(answer, "silence");
+    for (const int fd : {go[0], go[1], ready[0]}) ::close(fd);
 }
 
 // Root of a namespace of his own joins there, all numbers and all namespaces he asks for; and hears

@@ -116,7 +116,7 @@ OVER_TRANSPORTS_WITH(HostileRelayOpen, statchan::Capability::files);
 // Each allocation in turn, and then more than there is: refused, nothing is left, the next works.
 TEST_P(HostileRelayOpen, WithoutMemory) {
     Synth synth{"size=64"};
-    for (const auto* place : {"channel", "relay", "relay_folder"}) {
+    for (const auto* place : {"channel", "relay", "relay_folder", "relay_file"}) {
         const Fault fault{place};
         expect_no_memory(client.subscribe(synth.name()), synth.name());
         EXPECT_TRUE(relay_folders().empty());

@@ -2,6 +2,14 @@
 //
 // Guarantee 2. produced = received + in flight + lost[reason], exactly, per CPU; what a transport
 // can not know reads "unavailable", never 0.
+#include <fcntl.h>
+#include <linux/statchan.h>
+#include <sys/ioctl.h>
+
+#include <cstring>
+
+#include "common/free_memory.hpp"
+#include "support/device.hpp"
 #include "support/reader.hpp"
 #include "support/synth.hpp"
 #include "support/transport.hpp"
@@ -192,5 +200,45 @@ TEST_P(Ledger, SaysUnavailableInsteadOfZero) {
         EXPECT_EQ(overrun, std::nullopt);
     } else {
         EXPECT_EQ(overrun, 0U);
+    }
+}
+
+// A channel of snapshots has no records, so it has no rings, whatever size is asked for; its ledger
+// is one of zeroes, for who has it as for anybody who sees it in the list.
+TEST(LedgerOfNoRecords, IsEmptyWhoeverAsks) {
+    struct Case {
+        std::uint32_t transport;
+        std::uint32_t kind;
+    };
+    constexpr Case cases[] = {{STATCHAN_T_IOCTL, STATCHAN_CHANNEL_SNAPSHOT},
+                              {STATCHAN_T_READ, STATCHAN_CHANNEL_SNAPSHOT},
+                              {STATCHAN_T_MMAP, STATCHAN_CHANNEL_SNAPSHOT},
+                              {STATCHAN_T_MMAP, STATCHAN_CHANNEL_LIVE}};
+    const Synth synth{"size=64"};
+    for (const auto& [transport, kind] : cases) {
+        SCOPED_TRACE(std::to_string(transport) + ", kind " + std::to_string(kind));
+        const Descriptor device{::open("/dev/statchan", O_RDWR | O_CLOEXEC)};
+        statchan_channel_req channel{};
+        channel.size = sizeof channel;
+        channel.source = synth.info().id;
+        channel.transport = transport;
+        channel.kind = kind;
+        channel.want.buffer_size = 64U << 20;
+        const auto before = free_memory();
+        ASSERT_EQ(::ioctl(device.get(), STATCHAN_IOC_CHANNEL_OPEN, &channel), 0)
+            << std::strerror(errno);
+        EXPECT_LT(before, free_memory() + 16 * 1024) << "KiB";
+        statchan_ledger room[64]{};
+        statchan_ledger_req ledger{};
+        ledger.size = sizeof ledger;
+        ledger.count = 64;
+        ledger.buf = reinterpret_cast<std::uintptr_t>(room);
+        ASSERT_EQ(::ioctl(device.get(), STATCHAN_IOC_LEDGER, &ledger), 0) << std::strerror(errno);
+        EXPECT_EQ(room[0].accepted, 0U);
+        EXPECT_EQ(room[0].consumed, STATCHAN_UNAVAILABLE);
+        for (const auto* front : {"ioctl", "netlink"}) {
+            auto other = open_client(front);
+            EXPECT_OK(other.ledger(channel.id));
+        }
     }
 }

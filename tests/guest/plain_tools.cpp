@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/statchan.h>
 #include <linux/statchan_synth.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,6 +13,9 @@
 #include <cstring>
 #include <thread>
 
+#include "common/free_memory.hpp"
+#include "support/device.hpp"
+#include "support/fault.hpp"
 #include "support/process.hpp"
 #include "support/reader.hpp"
 #include "support/synth.hpp"
@@ -201,6 +205,55 @@ TEST_P(PlainTools, SleepingToolIsWoken) {
     synth.emit(3);
     const auto outcome = tool.wait();
     EXPECT_EQ(outcome.out, "1\n" + std::to_string(3 * record_bytes) + "\n") << outcome.text();
+}
+
+// What the watermark announced while nobody slept on the file, and was not read: a tool that begins
+// to wait after that hears of it with the timeout, not with the next record.
+TEST_P(PlainTools, WhatWasAnnouncedIsNotForgotten) {
+    channel.want.watermark_records = 1;
+    open_channel(65536, 4, 50'000'000);
+    const Descriptor tool{::open(file(0).c_str(), O_RDONLY | O_CLOEXEC)};
+    ASSERT_GE(tool.get(), 0);
+    synth.emit(1);
+    std::this_thread::sleep_for(200ms);  // no condition: what must not have happened is the timeout
+    pollfd p{.fd = tool.get(), .events = POLLIN, .revents = 0};
+    EXPECT_EQ(::poll(&p, 1, 10'000), 1);
+    std::string bytes(4096, 0);
+    const auto got = ::read(tool.get(), bytes.data(), bytes.size());
+    EXPECT_EQ(got, static_cast<ssize_t>(record_bytes));
+}
+
+TEST_P(PlainTools, WhoSleepsHearsOfTheEnd) {
+    open_channel(65536, 4);
+    const Descriptor tool{::open(file(0).c_str(), O_RDONLY | O_CLOEXEC)};
+    std::atomic<pid_t> sleeper = 0;
+    std::atomic<int> events = 0;
+    std::thread waits{[&] {
+        sleeper = ::gettid();
+        pollfd p{.fd = tool.get(), .events = POLLIN, .revents = 0};
+        const auto begin = Clock::now();
+        // when its time is up it looks once more, and would see it, too
+        if (::poll(&p, 1, 20'000) == 1 && Clock::now() - begin < 19s) events = p.revents;
+    }};
+    EXPECT_TRUE(eventually([&] {
+        return sleeper != 0 &&
+               slurp("/proc/self/task/" + std::to_string(sleeper) + "/syscall").starts_with("7 ");
+    }));
+    ::close(device);
+    waits.join();
+    device = ::open("/dev/statchan", O_RDWR | O_CLOEXEC);
+    EXPECT_NE(events & POLLERR, 0) << events;
+}
+
+// relay forgets the buffer of CPU 0 if the file of another can't be made.
+TEST_P(PlainTools, RefusedFileKeepsNoBuffer) {
+    constexpr std::uint64_t size = 64U << 20;
+    const auto before = free_memory();
+    {
+        const Fault fault{"relay_file", 2};
+        EXPECT_FALSE(client.subscribe(synth.name(), {.buffer_size = size}));
+    }
+    EXPECT_LT(before, free_memory() + 32 * 1024) << "KiB";
 }
 
 // The end of the source shows the last, begun sub-buffer, too, and to a reader that was behind.

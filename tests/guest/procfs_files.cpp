@@ -6,14 +6,17 @@
 #include <linux/statchan.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
+#include <thread>
 #include <vector>
 
 #include "support/device.hpp"
@@ -85,6 +88,29 @@ TEST_F(ProcfsFile, HasALineForEachCounter) {
         if (!lines[i + 1].ends_with(" " + std::to_string(snapshot.counters()[i]))) ++wrong;
     EXPECT_EQ(wrong, 0U);
     EXPECT_EQ(lines[1].rfind("port/0/rx_packets ", 0), 0U) << lines[1];
+}
+
+// To find a place far behind the lines before it are written: others must get the CPU meanwhile,
+// and who is killed must go.
+TEST(ProcfsSeek, IsEndedByAKill) {
+    constexpr std::size_t many = 4U << 20U;
+    const Synth synth{synth_counters(many)};
+    const auto child = ::fork();
+    if (child == 0) {
+        const auto file = open_text(synth.name());
+        char byte = 0;
+        std::_Exit(::pread(file.get(), &byte, 1, 1LL << 40U) < 0 ? 1 : 0);
+    }
+    EXPECT_TRUE(eventually([&] {
+        return slurp("/proc/" + std::to_string(child) + "/stat").find(") R ") != std::string::npos;
+    }));
+    std::this_thread::sleep_for(500ms);  // into the text; nothing tells how far it is
+    const auto begin = Clock::now();
+    ASSERT_EQ(::kill(child, SIGKILL), 0);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_LT(Clock::now() - begin, 5s);
+    EXPECT_TRUE(WIFSIGNALED(status)) << "done before it was killed";
 }
 
 // Others take snapshots between the pieces.

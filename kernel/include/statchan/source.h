@@ -261,6 +261,8 @@ static inline void statchan_emit(struct statchan_source *src,
  * @min, @max:	legal values (type u64; the value is a decimal number)
  * @def:	if the user says nothing
  * @runtime:	may be set while the source exists
+ * @waits:	to set it takes seconds. Not for root of a user namespace over netlink,
+ *		where one message after the other would hold up everybody
  *
  * A string parameter has @choices: NULL-terminated; its value is the index.
  */
@@ -272,6 +274,7 @@ struct statchan_param {
 	u64 def;
 	const char *const *choices;
 	bool runtime;
+	bool waits;
 };
 
 /**
