@@ -26,7 +26,7 @@ unload_modules() {
 
 # wait_for CONDITION...: asks the command until it succeeds; not for ever.
 wait_for() {
-	local deadline=$((SECONDS + 20 * slowness))
+	local deadline=$((SECONDS + 60 * slowness))
 	until "$@" >/dev/null 2>&1; do
 		((SECONDS < deadline)) || return 1
 		sleep 0.05

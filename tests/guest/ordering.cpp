@@ -16,7 +16,8 @@ TEST_P(Ordering, MergesCpusByTime) {
     Synth synth{"size=64 cpus=2 pps=5000 context=softirq count=500"};
     auto stream = client.subscribe(synth.name(), {.timeout = 5ms});
     ASSERT_OK(stream);
-    auto ordered = statchan::OrderedStream::make(*stream, 300ms);
+    // for a slow kernel on a busy machine; a record that comes later is late
+    auto ordered = statchan::OrderedStream::make(*stream, 2s);
     ASSERT_OK(ordered);
     synth.set("run=1");
     statchan::Time last{};

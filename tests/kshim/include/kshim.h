@@ -179,6 +179,7 @@ struct hrtimer {
 #define hrtimer_init(t, clock, mode) ((void)(clock), (void)(mode))
 #define hrtimer_start(t, time, mode) \
 	((void)(time), __atomic_store_n(&(t)->started, true, __ATOMIC_RELEASE))
+#define hrtimer_is_queued(t) __atomic_load_n(&(t)->started, __ATOMIC_ACQUIRE)
 #define hrtimer_forward_now(t, time) ((void)(t), (void)(time))
 void kshim_timer_run(struct hrtimer *timer);
 
