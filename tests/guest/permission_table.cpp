@@ -134,7 +134,7 @@ std::string add(statchan::Client& client, const Object&) {
 
 std::string set(statchan::Client& client, const Object& object) {
     return all_of({of(client.set_source(object.source, "rate=2")),
-                   of(client.set_source(object.source, "emit=1"))});
+                   of(client.set_source(object.source, "size=100"))});
 }
 
 /// An operation of the library: by transports that can do this, as far as they go this way.
@@ -158,7 +158,12 @@ const std::map<std::string, ByClient> by_client{
     {"events",
      {Capability::events, false, [](auto& client, const auto&) { return of(client.events()); }}},
     {"add a source", {Capability::samples, true, add}},
-    {"set sampling and parameters, emit", {Capability::samples, true, set}},
+    {"set sampling and parameters", {Capability::samples, true, set}},
+    {"set a parameter that waits (emit)",
+     {Capability::samples, true,
+      [](auto& client, const auto& object) {
+          return of(client.set_source(object.source, "emit=1"));
+      }}},
     {"delete a source",
      {Capability::samples, true,
       [](auto& client, const auto& object) { return of(client.remove_source(object.source)); }}},

@@ -60,7 +60,9 @@
  *   mmap       per-CPU rings, see struct statchan_ring_producer.
  *   relay      per-CPU files in debugfs, named in the answer to the open; a CPU
  *              that was never online has none. Read, map or splice them; poll()
- *              the channel's own descriptor. read() never waits, returns 0 when
+ *              the channel's own descriptor. That of a file answers for whole
+ *              sub-buffers; a begun one is completed when the timeout has passed
+ *              and it was not read. read() never waits, returns 0 when
  *              there is nothing, and may end within a record, whose rest is what
  *              the next read() begins with. Mode overwrite: after the stop only.
  *   netlink    STATCHAN_CMD_CHANNEL_OPEN on the socket that will join the
@@ -829,7 +831,9 @@ enum statchan_cmd {
 					 */
 	STATCHAN_CMD_SOURCE_ADD,	/* do: NAME, KIND, PARAMS; SOURCE */
 	STATCHAN_CMD_SOURCE_DEL,	/* do: NAME */
-	STATCHAN_CMD_SOURCE_SET,	/* do: NAME, PARAMS */
+	STATCHAN_CMD_SOURCE_SET,	/* do: NAME, PARAMS; -EPERM for what waits, as
+					 * emit, but for root of the machine
+					 */
 	STATCHAN_CMD_SCHEMA_GET,	/* dump: SOURCE, LENGTH; pieces: SOURCE,
 					 * OFFSET, DATA; in the first LENGTH
 					 */

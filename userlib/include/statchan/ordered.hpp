@@ -14,7 +14,8 @@ namespace statchan {
 /// Merges a stream by time. A stream keeps the order of each CPU; between CPUs its batches come as
 /// they come. To put them in order, records are held back until none that is older can follow:
 /// for a fixed delay after the time in the record. What the channel itself holds back must fit
-/// into that, so the delay must be longer than the channel's timeout.
+/// into that, so the delay must be longer than the channel's timeout. A time that is yet to come
+/// counts as that of the record's arrival.
 ///
 /// Copies each record once. Memory: what the stream delivers within the delay.
 class STATCHAN_API OrderedStream {
