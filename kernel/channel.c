@@ -341,6 +341,8 @@ unlock:
 		return ERR_PTR(ret);
 	}
 	req->got = ch->got;
+	req->step = ch->decimate ?: 1;
+	req->flags = 0;
 	req->id = ch->id;
 	req->page_size = PAGE_SIZE;
 	req->nr_cpus = nr_cpu_ids;

@@ -307,7 +307,9 @@ static int channel_open(struct sk_buff *skb, struct genl_info *info)
 	if (nla_put_u32(msg, STATCHAN_A_CHANNEL, req.id) ||
 	    nla_put_string(msg, STATCHAN_A_GROUP, req.path) ||
 	    config_put(msg, STATCHAN_A_CONFIG, &req.want) ||
-	    config_put(msg, STATCHAN_A_EFFECTIVE, &req.got)) {
+	    config_put(msg, STATCHAN_A_EFFECTIVE, &req.got) ||
+	    nla_put_u32(msg, STATCHAN_A_STEP, req.step) ||
+	    nla_put_u32(msg, STATCHAN_A_FLAGS, req.flags)) {
 		nlmsg_free(msg);
 		ret = -EMSGSIZE;
 	} else {

@@ -79,6 +79,17 @@ static const struct statchan_field_desc nd_queue_fields[] = {
 #endif
 };
 
+#ifdef CONFIG_BQL
+/* 32-bit counters that wrap, and move meanwhile: so does their difference. */
+static u32 nd_bql_inflight(const struct dql *dql)
+{
+	u32 completed = READ_ONCE(dql->num_completed);
+
+	smp_rmb();	/* what is completed was queued before; dql_reset() apart */
+	return max_t(s32, READ_ONCE(dql->num_queued) - completed, 0);
+}
+#endif
+
 static u64 *nd_read_queues(struct net_device *dev, u32 n, u64 *values)
 {
 	u32 i;
@@ -89,9 +100,7 @@ static u64 *nd_read_queues(struct net_device *dev, u32 n, u64 *values)
 		*values++ = atomic_long_read(&txq->trans_timeout);
 #ifdef CONFIG_BQL
 		*values++ = READ_ONCE(txq->dql.limit);
-		/* 32-bit counters that wrap: so does their difference */
-		*values++ = READ_ONCE(txq->dql.num_queued) -
-			    READ_ONCE(txq->dql.num_completed);
+		*values++ = nd_bql_inflight(&txq->dql);
 #endif
 	}
 	return values;
@@ -150,6 +159,14 @@ static void nd_ethtool_names(struct net_device *dev,
 	dev->ethtool_ops->get_strings(dev, ETH_SS_STATS, names[0]);
 }
 
+/* As from the kernel's own ioctl, they begin as 0: drivers may add to them. */
+static void nd_ethtool_values(struct net_device *dev, struct ethtool_stats *head,
+			      u64 *values)
+{
+	memset(values, 0, array_size(head->n_stats, sizeof(*values)));
+	dev->ethtool_ops->get_ethtool_stats(dev, head, values);
+}
+
 /* Values go straight into the snapshot; it has room for st->n_ethtool. */
 static int nd_read_ethtool(struct nd_stats *st, struct net_device *dev,
 			   u64 *values)
@@ -177,7 +194,7 @@ static int nd_read_ethtool(struct nd_stats *st, struct net_device *dev,
 		if (memcmp(st->names, st->scratch, array_size(n, sizeof(*st->names))))
 			ret = -ESTALE;
 		else
-			dev->ethtool_ops->get_ethtool_stats(dev, &head, values);
+			nd_ethtool_values(dev, &head, values);
 	}
 	nd_ethtool_end(dev);
 	return ret;

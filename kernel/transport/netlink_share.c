@@ -82,16 +82,16 @@ nl_find(const struct net *net, const struct statchan_channel_req *req)
 static void nl_drop(struct nl_sub *sub)
 {
 	struct statchan_channel *ch = sub->ch;
-	u32 left;
+	u32 left = nl_count(ch) - 1;
 
-	spin_lock(&nl_list_lock);
-	list_del(&sub->node);
-	spin_unlock(&nl_list_lock);
-	left = nl_count(ch);
 	if (left)
 		statchan_nl_set_subscribers(ch, left);
 	else
 		statchan_channel_close(ch);
+	/* now: another release that finds it waits for the close */
+	spin_lock(&nl_list_lock);
+	list_del(&sub->node);
+	spin_unlock(&nl_list_lock);
 	/* last: it holds the namespace, to which the worker may be sending */
 	sock_put(sub->sk);
 	kfree(sub);
@@ -102,6 +102,7 @@ static int nl_join(struct nl_sub *sub, struct net *net, u32 pid,
 		   struct statchan_channel_req *req, struct statchan_err *err)
 {
 	struct statchan_channel *ch = nl_find(net, req);
+	bool shared = ch;
 
 	if (ch && nl_sub_of(sub->sk, ch->id))
 		return statchan_err(err, -EALREADY,
@@ -120,6 +121,8 @@ static int nl_join(struct nl_sub *sub, struct net *net, u32 pid,
 	statchan_nl_set_subscribers(ch, nl_count(ch));
 	req->id = ch->id;
 	req->got = ch->got;
+	req->step = ch->decimate;
+	req->flags = shared ? STATCHAN_CHAN_SHARED : 0;
 	snprintf(req->path, sizeof(req->path), STATCHAN_GENL_SAMPLES "%u",
 		 statchan_nl_group(ch));
 	return 0;

@@ -237,7 +237,8 @@ static bool relay_announce(struct statchan_channel_cpu *cc)
 		else
 			cc->unflushed = true;
 	}
-	if ((s64)(before - relay_consumed(buf)) > 0)
+	/* nothing new, but to be shown: that wakes who sleeps on the file */
+	if (*announced == before || (s64)(before - relay_consumed(buf)) > 0)
 		return false;
 	/* ordered by the barrier above, too */
 	return waitqueue_active(&cc->ch->wait);

@@ -191,7 +191,7 @@ FIELD(statchan_channel_config, subbufs, 32);
 FIELD(statchan_channel_config, mode, 36);
 FIELD(statchan_channel_config, period_ns, 40);
 
-SIZE(statchan_channel_req, 280);
+SIZE(statchan_channel_req, 288);
 FIELD(statchan_channel_req, size, 0);
 FIELD(statchan_channel_req, source, 4);
 FIELD(statchan_channel_req, transport, 8);
@@ -206,6 +206,8 @@ FIELD(statchan_channel_req, ring_stride, 128);
 FIELD(statchan_channel_req, map_len, 136);
 FIELD(statchan_channel_req, path, 144);
 FIELD(statchan_channel_req, key, 272);
+FIELD(statchan_channel_req, step, 280);
+FIELD(statchan_channel_req, flags, 284);
 
 SIZE(statchan_channel_info, 128);
 FIELD(statchan_channel_info, size, 0);

@@ -699,6 +699,8 @@ struct statchan_channel_req {
 	__u64 map_len;		/* out, mmap live: bytes to map */
 	char  path[STATCHAN_PATH_MAX];	/* out, relay: folder of cpu0, cpu1, ... */
 	__u64 key;		/* bpf: what the program knows the channel by, not 0 */
+	__u32 step;		/* out: it takes records whose seq is a multiple */
+	__u32 flags;		/* out: STATCHAN_CHAN_SHARED */
 };
 
 /* Channel with the smallest id greater than id, in the caller's namespace. */
@@ -716,6 +718,7 @@ struct statchan_channel_info {
 };
 
 #define STATCHAN_CHAN_EOS	0x1U	/* the source is gone, or the channel stopped */
+#define STATCHAN_CHAN_SHARED	0x2U	/* netlink: others had opened it before */
 
 /* START, STOP: see above. A channel that has ended stays as it is. */
 struct statchan_channel_run {
@@ -843,7 +846,7 @@ enum statchan_cmd {
 					 * and DIGEST if asked
 					 */
 	STATCHAN_CMD_CHANNEL_OPEN,	/* do: SOURCE, CONFIG, FOLLOWS; CHANNEL,
-					 * GROUP, CONFIG, EFFECTIVE
+					 * GROUP, CONFIG, EFFECTIVE, STEP, FLAGS
 					 */
 	STATCHAN_CMD_CHANNEL_CLOSE,	/* do: CHANNEL */
 	STATCHAN_CMD_CHANNEL_GET,	/* dump: CHANNEL, SOURCE, TRANSPORT,
@@ -902,6 +905,7 @@ enum statchan_attr {
 	STATCHAN_A_EVENT,	/* u32, enum statchan_event */
 	STATCHAN_A_TIME,	/* u64, CLOCK_MONOTONIC ns */
 	STATCHAN_A_TEXT,	/* string, for people */
+	STATCHAN_A_STEP,	/* u32, as statchan_channel_req.step */
 	/*
 	 * OFFSET and DATA come last, in this order: bulk can be received in
 	 * place. The payload of DATA is a multiple of 8 from the start of its

@@ -38,7 +38,6 @@ struct Client::Impl {
         const SourceRef& source, const ChannelConfig& config, std::uint32_t follows) const;
 
     /// The rate of this very source, not of another that has its name by now.
-    [[nodiscard]] Result<std::uint32_t> rate_of(const SourceRef& source) const;
 
     /// Calls op(SourceRef, Catalog::Entry), and once more if the source turns out to be another
     /// than remembered.
@@ -101,22 +100,7 @@ Result<void> Client::Impl::require(const ChannelConfig& config, Task task) const
 
 Result<std::unique_ptr<detail::StreamBackend>> Client::Impl::subscribe(
     const SourceRef& source, const ChannelConfig& config, std::uint32_t follows) const {
-    auto stream = transport->subscribe(source, config, follows);
-    // Only a channel that asked for a rate may take less than all of its source's records.
-    if (!stream || config.rate == 0) return stream;
-    const auto rate = rate_of(source);
-    if (!rate) return pass_on(rate.error());
-    (*stream)->set_step((*stream)->identity().effective.rate / std::max(*rate, 1U));
-    return stream;
-}
-
-Result<std::uint32_t> Client::Impl::rate_of(const SourceRef& source) const {
-    const auto info = transport->control().source(source.name);
-    if (!info) return pass_on(info.error());
-    if (info->id != source.id)
-        return fail(errc::no_such_source, {"subscribe to", source.name},
-                    "the source was removed, and another has its name");
-    return info->rate;
+    return transport->subscribe(source, config, follows);
 }
 
 Client::Client(std::unique_ptr<Impl> impl) noexcept : impl_{std::move(impl)} {}

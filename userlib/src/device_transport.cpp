@@ -17,7 +17,8 @@ StreamIdentity identify(std::string_view transport, const SourceRef& source,
                             .channel = answer.id,
                             .nr_cpus = answer.nr_cpus,
                             .requested = config,
-                            .effective = to_config(answer.got)};
+                            .effective = to_config(answer.got),
+                            .step = answer.step};
     identity.effective.batch_bytes = effective_batch_bytes(config, answer.got.snaplen);
     return identity;
 }

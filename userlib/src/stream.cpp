@@ -48,7 +48,9 @@ std::size_t effective_batch_bytes(const ChannelConfig& requested, std::uint32_t 
 }
 
 StreamBackend::StreamBackend(StreamIdentity identity)
-    : identity_{std::move(identity)}, accounting_{identity_.nr_cpus} {}
+    : identity_{std::move(identity)}, accounting_{identity_.nr_cpus} {
+    accounting_.set_step(identity_.step);
+}
 
 void StreamBackend::release() noexcept {
     if (!taken_) return;
@@ -119,7 +121,10 @@ void StreamBackend::continue_after(const StreamBackend& before, const Ledger& it
     for (const auto& entry : its.cpus) {
         if (entry.cpu >= accounting_.cpus()) continue;
         auto seq = before.accounting_.expected(entry.cpu);
-        if (!seq) seq = entry.next_seq;
+        // All that it was to take came: the rest, up to where it ended, it left out.
+        if (!seq || (entry.next_seq && *entry.next_seq > *seq &&
+                     before.accounting_.missing(*seq, *entry.next_seq) == 0))
+            seq = entry.next_seq;
         if (seq) accounting_.begin_at(entry.cpu, *seq);
     }
 }

@@ -25,6 +25,7 @@ struct StreamIdentity {
     std::uint32_t nr_cpus = 0;
     ChannelConfig requested{};
     ChannelConfig effective{};
+    std::uint64_t step = 1;  ///< it takes 1 in so many of its source's records: seq % step == 0
 };
 
 /// A stream over one transport: the transport collects chunks of records, this class waits,
@@ -41,9 +42,6 @@ class StreamBackend {
 
     /// Gives the memory of the last batch back. Harmless if there is none.
     void release() noexcept;
-
-    /// The channel takes 1 in @p step of the source's records: seq % step == 0.
-    void set_step(std::uint64_t step) noexcept { accounting_.set_step(step); }
 
     /// This stream goes on where @p before, which has ended, stopped.
     void continue_after(const StreamBackend& before, const Ledger& its);

@@ -182,6 +182,7 @@ void HostileKernel::reply(std::uint16_t type, std::uint32_t seq, std::uint8_t cm
                                      .number(STATCHAN_A_CHANNEL, channel_id)
                                      .string(STATCHAN_A_GROUP, "samples0")
                                      .attr(STATCHAN_A_EFFECTIVE, nullptr, 0)
+                                     .number(STATCHAN_A_FLAGS, STATCHAN_CHAN_SHARED)
                                      .done());
             break;
         case STATCHAN_CMD_CHANNEL_GET: {

@@ -45,6 +45,8 @@ struct Opened {
     std::uint32_t channel = 0;
     std::string group;
     ChannelConfig effective;
+    std::uint32_t step = 1;
+    bool shared = false;  // others had opened it before
 };
 
 Result<Opened> open_channel(Link& link, const Subscription& wanted, Task task) {
@@ -57,6 +59,8 @@ Result<Opened> open_channel(Link& link, const Subscription& wanted, Task task) {
         opened.channel = m.attrs.u32(STATCHAN_A_CHANNEL).value_or(0);
         opened.group = m.attrs.text(STATCHAN_A_GROUP);
         opened.effective = get_config(m.attrs.bytes(STATCHAN_A_EFFECTIVE));
+        opened.step = m.attrs.u32(STATCHAN_A_STEP).value_or(1);
+        opened.shared = (m.attrs.u32(STATCHAN_A_FLAGS).value_or(0) & STATCHAN_CHAN_SHARED) != 0;
         return {};
     });
     if (!done) return source_failed(std::move(done.error()));
@@ -98,26 +102,34 @@ Result<std::unique_ptr<StreamBackend>> open_netlink_stream(std::string_view tran
     auto ledger = read_ledger(*asking, opened->channel, task);
     if (!ledger) return pass_on(std::move(ledger.error()));
     Positions positions{nr_cpus};
-    for (const auto& entry : ledger->cpus)
-        positions.joined_at(entry.cpu, entry.accepted.value_or(0), entry.next_seq.value_or(0));
+    // Of a channel of our own everything is sent to us, also what came before we had joined.
+    if (opened->shared)
+        for (const auto& entry : ledger->cpus)
+            positions.joined_at(entry.cpu, entry.accepted.value_or(0), entry.next_seq.value_or(0));
+
+    // Its last message may have been sent before we were there.
+    const bool ended = (ledger->flags & STATCHAN_CHAN_EOS) != 0;
 
     StreamIdentity identity{.transport = transport,
                             .source = std::string{source.name},
                             .channel = opened->channel,
                             .nr_cpus = nr_cpus,
                             .requested = config,
-                            .effective = opened->effective};
+                            .effective = opened->effective,
+                            .step = opened->step};
     identity.effective.batch_bytes = effective_batch_bytes(config, opened->effective.snaplen);
     identity.effective.receive_buffer = receive_buffer_of(link->socket().fd());
     return std::make_unique<NetlinkStream>(std::move(identity), std::move(*link),
-                                           std::move(*asking), std::move(positions));
+                                           std::move(*asking), std::move(positions), ended);
 }
 
-NetlinkStream::NetlinkStream(StreamIdentity identity, Link link, Link asking, Positions positions)
+NetlinkStream::NetlinkStream(StreamIdentity identity, Link link, Link asking, Positions positions,
+                             bool ended)
     : StreamBackend{std::move(identity)},
       link_{std::move(link)},
       asking_{std::move(asking)},
-      positions_{std::move(positions)} {}
+      positions_{std::move(positions)},
+      end_{ended ? End::unsure : End::untroubled} {}
 
 // ---- receiving ----
 
@@ -144,6 +156,7 @@ Result<StreamBackend::Flow> NetlinkStream::collect() {
             end_ = End::unsure;
         }
     }
+    if (came && end_ == End::suspected) end_ = End::unsure;
     if (!trouble_ && !came && (end_ == End::unsure || end_ == End::suspected))
         if (auto looked = look_for_end(); !looked) trouble_ = std::move(looked.error());
     if (!trouble_ && end_ == End::told)
@@ -204,13 +217,16 @@ nanoseconds NetlinkStream::patience() const noexcept {
     return end_ == End::unsure || end_ == End::suspected ? look_again : never;
 }
 
-// The socket is empty after an overrun. If the kernel says that the channel has ended, what
-// comes within another look comes; after that the end is ours to tell.
+// The socket is empty after an overrun. If the kernel says that the channel has ended, what it
+// sends until we look again still comes, however often we are called meanwhile; after that the end
+// is ours to tell.
 Result<void> NetlinkStream::look_for_end() {
+    const auto now = std::chrono::steady_clock::now();
     if (end_ == End::suspected) {
-        end_ = End::told;
+        if (now - suspected_ >= look_again) end_ = End::told;
         return {};
     }
+    suspected_ = now;
     auto ledger = ask_ledger();
     if (!ledger) return pass_on(std::move(ledger.error()));
     end_ = (ledger->flags & STATCHAN_CHAN_EOS) != 0 ? End::suspected : End::untroubled;

@@ -30,8 +30,9 @@ struct Subscription {
 /// Samples by multicast. Whatever the socket loses becomes a gap in the place where it was lost.
 class NetlinkStream final : public StreamBackend, private Receiver {
   public:
-    /// @p link: of the socket that has the channel and is in the group. @p asking: another.
-    NetlinkStream(StreamIdentity identity, Link link, Link asking, Positions positions);
+    /// @p link: of the socket that has the channel and is in the group. @p asking: another. @p
+    /// ended: the channel had ended when we joined.
+    NetlinkStream(StreamIdentity identity, Link link, Link asking, Positions positions, bool ended);
 
     [[nodiscard]] int fd() const noexcept override { return link_.socket().fd(); }
     [[nodiscard]] Result<void> stop() override {
@@ -65,7 +66,8 @@ class NetlinkStream final : public StreamBackend, private Receiver {
     std::optional<Error> trouble_;    // found in a message that was being received
     bool overrun_ = false;            // the socket has lost something, once
     // After an overrun the end-of-stream message itself may be what was lost.
-    enum class End { untroubled, unsure, suspected, told, reached } end_ = End::untroubled;
+    enum class End { untroubled, unsure, suspected, told, reached } end_;
+    std::chrono::steady_clock::time_point suspected_{};
 };
 
 }  // namespace statchan::detail
