@@ -86,6 +86,8 @@ class Reader {
 
     /// Errors of the stream; its end is none.
     [[nodiscard]] Result<void> run();
+    /// Shows what came before the end, but is held back to be put in order.
+    [[nodiscard]] Result<void> show_held();
     /// Takes the stream off its source and counts what is still in it, so that the books can close.
     [[nodiscard]] Result<void> finish();
     [[nodiscard]] std::uint64_t shown() const noexcept { return shown_; }
@@ -107,7 +109,8 @@ class Reader {
     statchan::Client& client_;
     statchan::Stream& stream_;
     std::optional<statchan::OrderedStream> ordered_;
-    statchan::Time from_{};  // show no samples before
+    statchan::Time from_{};                         // show no samples before
+    statchan::Time until_ = statchan::Time::max();  // nor after
     SampleSink& sink_;
     Out& out_;
     steady_clock::time_point start_ = steady_clock::now();
@@ -135,7 +138,8 @@ void Reader::take(const statchan::Batch& batch) {
         if (const auto gap = item.gap()) {
             sink_.gap(*gap);
             lost_ += gap->count;
-        } else if (const auto sample = item.sample(); sample->time() >= from_) {
+        } else if (const auto sample = item.sample();
+                   sample->time() >= from_ && sample->time() <= until_) {
             sink_.sample(*sample);
             ++shown_;
         }
@@ -227,6 +231,22 @@ Result<void> Reader::run() {
     return options_.overwrite ? record() : read();
 }
 
+// Stopped, the stream ends and all comes at once; one that others share goes on, then it takes the
+// delay.
+Result<void> Reader::show_held() {
+    if (!ordered_ || source_gone_ || (options_.count != 0 && shown_ >= options_.count)) return {};
+    until_ = steady_clock::now();
+    std::ignore = stream_.stop();
+    while (steady_clock::now() <= until_ + ordered_->delay() + tick && out_.error() == 0) {
+        const auto batch = next(tick);
+        if (!batch && batch.error() == statchan::errc::end_of_stream) return {};
+        if (!batch) return tl::unexpected(batch.error());
+        take(*batch);
+        out_.flush();
+    }
+    return {};
+}
+
 Result<void> Reader::finish() {
     if (auto stopped = stream_.stop(); !stopped) return tl::unexpected(stopped.error());
     for (;;) {
@@ -301,6 +321,8 @@ Result<void> run_samples(Context& context, const SamplesOptions& options) {
             "-w -: a terminal can not show a capture; name a file, or pipe into "
             "wireshark -k -i -"};
     }
+    if (options.order_delay.count() != 0 && !options.ordered)
+        throw UsageError{"--order-delay: nothing is put in order without --ordered"};
     catch_stop_signals();
     auto client = open_client(context);
     if (!client) return failure(client);
@@ -318,6 +340,7 @@ Result<void> run_samples(Context& context, const SamplesOptions& options) {
     catch_switch_requests();
     Reader reader{options, *client, *stream, *sink, **out};
     auto result = reader.run();
+    if (result) result = reader.show_held();
     if (options.strict && result) result = reader.finish();
     const auto ledger = stream->ledger();
     if (ledger) {

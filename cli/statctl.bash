@@ -40,6 +40,10 @@ _statctl() {
 	*,-*) words=$(_statctl_options "${command[@]:0:1}") ;;
 	*) words=$(_statctl_words "${command[@]}") ;;
 	esac 2>/dev/null
-	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+	# not compgen -W, which expands what it is given: names of interfaces are anybody's choice
+	COMPREPLY=()
+	while read -r word; do
+		[[ -z $word || $word != "$current"* ]] || COMPREPLY+=("$(printf '%q' "$word")")
+	done < <(tr -s ' ' '\n' <<<"$words")
 }
 complete -o default -F _statctl statctl

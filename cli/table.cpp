@@ -17,6 +17,15 @@ std::size_t places(std::string_view text) {
 
 }  // namespace
 
+std::string printable(std::string text) {
+    const auto controls = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+    if (std::none_of(text.begin(), text.end(), controls)) return text;
+    std::string shown;
+    for (const unsigned char c : text)
+        shown += controls(c) ? fmt::format("\\x{:02x}", c) : std::string(1, static_cast<char>(c));
+    return shown;
+}
+
 std::string bar(double value, double most, std::size_t length) {
     if (!(value > 0) || !(most > 0)) return {};
     const auto share = std::min(value / most, 1.0) * static_cast<double>(length);

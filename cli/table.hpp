@@ -20,6 +20,9 @@
 
 namespace statctl {
 
+/// As a terminal may show it: what would control it is written as \\xNN. Names come from elsewhere.
+[[nodiscard]] std::string printable(std::string text);
+
 /// One value, as programs and as people get it.
 struct Cell {
     Json json;
@@ -27,7 +30,7 @@ struct Cell {
     bool marked = false;  ///< highlighted where there is colour
 
     // NOLINTBEGIN(google-explicit-constructor): a value is written as what it is
-    Cell(std::string value) : json(value), text(std::move(value)) {}
+    Cell(std::string value) : json(value), text(printable(std::move(value))) {}
     Cell(std::string_view value) : Cell{std::string{value}} {}
     Cell(const char* value) : Cell{std::string{value}} {}
     Cell(bool value) : json(value), text(value ? "yes" : "-") {}
@@ -41,7 +44,8 @@ struct Cell {
     }
     // NOLINTEND(google-explicit-constructor)
     /// Where people and programs want different things.
-    Cell(Json program, std::string people) : json(std::move(program)), text(std::move(people)) {}
+    Cell(Json program, std::string people)
+        : json(std::move(program)), text(printable(std::move(people))) {}
 };
 
 enum class Align : std::uint8_t { left, right };

@@ -106,6 +106,10 @@ void judge_samples(const Results& results, const Need& need, Verdict& verdict) {
         return;
     }
     const auto p99 = curve(results, verdict.transport, "latency", "latency.p99", true);
+    if (need.latency_ns != 0 && p99.empty()) {
+        verdict.excluded = "its latency was not measured: compare with --workload latency";
+        return;
+    }
     if (!p99.empty()) verdict.time_ns = p99.at(need.rate).value;
     if (need.latency_ns != 0 && verdict.time_ns > need.latency_ns) {
         verdict.excluded = fmt::format("1 record in 100 takes {} or longer, more than {}",

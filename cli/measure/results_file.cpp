@@ -5,6 +5,7 @@
 #include <google/protobuf/util/json_util.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -25,11 +26,21 @@ tl::unexpected<statchan::Error> failure(int error, std::string doing) {
 }  // namespace
 
 statchan::Result<void> write_file(const std::filesystem::path& path, const std::string& text) {
-    std::ofstream file{path, std::ios::binary | std::ios::trunc};
+    // What is there stays until the new one is whole: the disk may be full. A device, or a pipe, is
+    // written as it is.
+    std::error_code none;
+    const auto status = std::filesystem::status(path, none);
+    const bool replaces = !std::filesystem::exists(status) || is_regular_file(status);
+    const auto to = replaces ? std::filesystem::path{path.string() + ".new"} : path;
+    errno = 0;
+    std::ofstream file{to, std::ios::binary | std::ios::trunc};
     file.write(text.data(), static_cast<std::streamsize>(text.size()));
     file.close();
-    if (!file) return failure(errno != 0 ? errno : EIO, fmt::format("write '{}'", path.string()));
-    return {};
+    if (file && replaces && ::rename(to.c_str(), path.c_str()) == 0) return {};
+    if (file && !replaces) return {};
+    const int error = errno != 0 ? errno : EIO;
+    if (replaces) std::filesystem::remove(to, none);
+    return failure(error, fmt::format("write '{}'", path.string()));
 }
 
 std::string default_folder() {

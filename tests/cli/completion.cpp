@@ -3,15 +3,18 @@
 // Completion in bash, as far as it goes without the modules.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "run.hpp"
 
 namespace {
 
 // What bash offers for the last of the words.
-std::string completed(const std::string& words) {
+std::string completed(const std::string& words, const std::string& before = {}) {
     const auto outcome = test::shell(
-        "bash -c 'statctl() { \"$STATCTL\" \"$@\"; }; . " STATCTL_COMPLETION "; COMP_WORDS=(" +
-        words + "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _statctl; echo \"${COMPREPLY[*]}\"'");
+        "bash -c '" + before +
+        "statctl() { \"$STATCTL\" \"$@\"; }; . " STATCTL_COMPLETION "; COMP_WORDS=(" + words +
+        "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _statctl; echo \"${COMPREPLY[*]}\"'");
     return outcome.out + outcome.err;
 }
 
@@ -24,6 +27,16 @@ TEST(Completion, OfCommandsTransportsAndOptions) {
     EXPECT_EQ(completed("statctl source add n"), "netdev\n");
     EXPECT_EQ(completed("statctl -t mmap samples eth0 --wa"), "--watermark --watermark-bytes\n");
     EXPECT_EQ(completed("statctl samples eth0 -w \"\""), "\n");
+}
+
+// Linux lets anybody who may make one call an interface so.
+TEST(Completion, NamesAreNotRun) {
+    const auto trace = std::string{::testing::TempDir()} + "statctl-completion-ran";
+    std::filesystem::remove(trace);
+    const auto offered = completed("statctl source add netdev \"\"",
+                                   "ls() { echo \"\\$(touch\\${IFS}" + trace + ")\"; }; ");
+    EXPECT_FALSE(std::filesystem::exists(trace)) << offered;
+    EXPECT_NE(offered.find("touch"), std::string::npos) << offered;
 }
 
 }  // namespace

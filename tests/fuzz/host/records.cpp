@@ -31,8 +31,9 @@ constexpr std::size_t chunks_per_batch = 4;
 // A transport whose buffers hold what the input says.
 class Hostile final : public StreamBackend {
   public:
-    explicit Hostile(Input& input)
-        : StreamBackend{{.transport = "fuzz", .source = "sw0", .nr_cpus = nr_cpus}}, input_{input} {
+    explicit Hostile(Input& input, std::uint64_t step = 1)
+        : StreamBackend{{.transport = "fuzz", .source = "sw0", .nr_cpus = nr_cpus, .step = step}},
+          input_{input} {
         identity_.effective.batch_bytes = 4096;
     }
     [[nodiscard]] int fd() const noexcept override { return -1; }
@@ -159,8 +160,8 @@ void change(Input& input, const Hostile& backend) {
 }
 
 void read_all(Input& input, bool shared) {
-    Hostile backend{input};
-    backend.set_step(input.byte() & 3U);
+    const auto step = input.byte() & 3U;
+    Hostile backend{input, step};
     std::uint64_t samples = 0;
     std::uint64_t gaps = 0;
     for (;;) {
