@@ -203,6 +203,25 @@ TEST_P(Ledger, SaysUnavailableInsteadOfZero) {
     }
 }
 
+// Who shares a channel, or has one of its own, of a rate that its source had once and has no more:
+// what it takes is what the kernel says, not a quotient of two moments.
+TEST_P(Ledger, ClosesAfterTheRateOfTheSourceChanged) {
+    Synth synth{"size=64"};
+    auto first = client.subscribe(synth.name(), {.rate = 10, .timeout = 5ms});
+    ASSERT_OK(first);
+    synth.set("rate=5");
+    auto second = client.subscribe(synth.name(), {.rate = 10, .timeout = 5ms});
+    ASSERT_OK(second);
+    Reader reader{*second, is_netlink() ? 1U : 2U};  // a share of the first, or one's own
+    synth.emit(1000);
+    synth.remove();
+    ASSERT_TRUE(reader.to_the_end());
+    EXPECT_GE(reader.received(), 20U);
+    expect_books_close(*second);
+    EXPECT_EQ(total(*second).out_of_order, 0U);
+    EXPECT_EQ(total(*second).gaps_unexplained, 0U);
+}
+
 // A channel of snapshots has no records, so it has no rings, whatever size is asked for; its ledger
 // is one of zeroes, for who has it as for anybody who sees it in the list.
 TEST(LedgerOfNoRecords, IsEmptyWhoeverAsks) {
