@@ -35,6 +35,12 @@ class Curve {
     }
     [[nodiscard]] bool empty() const noexcept { return values_.empty(); }
 
+    /// One point says nothing of what is far from it.
+    [[nodiscard]] bool tells(double size) const {
+        return values_.size() > 1 ||
+               (!values_.empty() && std::abs(std::log2(size / values_.begin()->first)) <= 1);
+    }
+
     [[nodiscard]] Value at(double size) const {
         if (values_.size() == 1) return values_.begin()->second;
         auto right = values_.lower_bound(size);
@@ -99,15 +105,23 @@ void judge_samples(const Results& results, const Need& need, Verdict& verdict) {
         verdict.excluded = "carries no samples, or none were measured";
         return;
     }
-    const auto capacity = delivered.at(size);
+    // What is delivered while more is offered is not what is delivered without loss.
+    const auto lossless = curve(results, verdict.transport, "lossless", "lossless");
+    const bool measured = need.no_loss && !lossless.empty();
+    const auto capacity = (measured ? lossless : delivered).at(size);
     if (need.no_loss && need.rate > capacity.value) {
-        verdict.excluded = fmt::format("delivers {:.0f} records of {} bytes per second at most",
-                                       capacity.value, need.record_bytes);
+        verdict.excluded =
+            fmt::format("delivers {:.0f} records of {} bytes per second at most{}", capacity.value,
+                        need.record_bytes, measured ? " without loss" : "");
         return;
     }
     const auto p99 = curve(results, verdict.transport, "latency", "latency.p99", true);
     if (need.latency_ns != 0 && p99.empty()) {
         verdict.excluded = "its latency was not measured: compare with --workload latency";
+        return;
+    }
+    if (need.latency_ns != 0 && !p99.tells(need.rate)) {
+        verdict.excluded = "its latency was measured at another rate only";
         return;
     }
     if (!p99.empty()) verdict.time_ns = p99.at(need.rate).value;
@@ -151,6 +165,10 @@ std::vector<Verdict> advise(const Results& results, const Need& need) {
             judge_snapshots(results, need, verdict);
         else
             judge_samples(results, need, verdict);
+        const auto cpus = results.environment().cpus();
+        if (verdict.excluded.empty() && cpus != 0 && verdict.cpu_share > cpus)
+            verdict.excluded = fmt::format("takes {} of a CPU, and there are {}",
+                                           percent_words(verdict.cpu_share), cpus);
         if (!std::isfinite(verdict.cpu_share)) {
             verdict.cpu_share = 0;  // else it has no place in the order
             if (verdict.excluded.empty())

@@ -173,6 +173,34 @@ TEST(Advise, ExcludesWhatCanNotAndSaysWhy) {
     EXPECT_NE(excluded(need, "ioctl").find("longer"), std::string::npos);
 }
 
+// What was not measured is not promised, nor is more than the machine has.
+TEST(Advise, PromisesNothingUnmeasured) {
+    auto results = measured();
+    const auto excluded = [&](const Need& need) {
+        for (const auto& verdict : advise(results, need))
+            if (verdict.transport == "mmap") return verdict.excluded;
+        return std::string{"?"};
+    };
+    const Need fast{.rate = 1'500'000, .record_bytes = 128, .no_loss = true};
+    EXPECT_EQ(excluded(fast), "") << "delivered, with losses";
+    auto& lossless = *results.add_points();
+    for (const auto& point : results.points())
+        if (point.transport() == "mmap" && point.workload() == "samples") lossless = point;
+    lossless.set_workload("lossless");
+    lossless.clear_metrics();
+    add_metric(lossless, "lossless", "1/s", 1e6);
+    EXPECT_NE(excluded(fast).find("at most without loss"), std::string::npos) << excluded(fast);
+    const Need often{.snapshot_bytes = 1 << 20, .every_ns = 1e6, .readers = 1000};
+    EXPECT_EQ(excluded(often), "");
+    results.mutable_environment()->set_cpus(2);
+    EXPECT_NE(excluded(often).find("there are 2"), std::string::npos) << excluded(often);
+    const Need seldom{.rate = 1, .record_bytes = 128, .latency_ns = 1e9};
+    EXPECT_NE(excluded(seldom).find("another rate"), std::string::npos) << excluded(seldom);
+    for (auto& point : *results.mutable_points())
+        if (point.workload() == "latency") point.set_workload("none");
+    EXPECT_NE(excluded(seldom).find("not measured"), std::string::npos) << excluded(seldom);
+}
+
 TEST(Advise, MulticastIsWrittenOnce) {
     for (const auto& verdict :
          advise(measured(), {.rate = 1000, .record_bytes = 128, .readers = 4})) {
