@@ -204,7 +204,6 @@ static const struct file_operations dev_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 	.poll = dev_poll,
 	.mmap = dev_mmap,
-	.llseek = no_llseek,
 };
 
 static struct miscdevice dev_misc = {

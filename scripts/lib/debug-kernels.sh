@@ -55,7 +55,8 @@ debug_kernel_build() {
 	[[ -e $dir/release ]] && return
 	note "building the $name kernel from Debian's source (once; some minutes)"
 	source=$(lab_cache)/linux-$(debug_kernel_source_version)-$DEBUG_KERNEL_LAYOUT
-	debug_kernel_source "$source" || return
+	# kernels are built one beside the other
+	with_lock "$source.lock" debug_kernel_source "$source" || return
 	mkdir -p "$dir/build" || return
 	work=$dir/build.log
 	{

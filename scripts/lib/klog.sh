@@ -56,6 +56,7 @@ klog_new() {
 	local dir
 	dir=$(lab_cache)/logs
 	mkdir -p "$dir"
-	find "$dir" -name '*.log' -printf '%T@ %p\n' | sort -rn | tail -n +50 | cut -d ' ' -f 2- | xargs -r -d '\n' rm -f
+	# of a day ago: a guest that is up may say nothing for long
+	find "$dir" -name '*.log' -mmin +1440 -printf '%T@ %p\n' | sort -rn | tail -n +50 | cut -d ' ' -f 2- | xargs -r -d '\n' rm -f
 	printf '%s/%(%Y%m%d-%H%M%S)T-%s.log\n' "$dir" -1 "$$"
 }
