@@ -4,10 +4,12 @@
  */
 #include "record.h"
 
-/* Of @len bytes those that the skb has, from s->offset on. */
+/* Of @len bytes those that the skb has and a CPU can read, from s->offset on. */
 u32 statchan_record_skb_captured(const struct statchan_sample *s, u32 len)
 {
-	int there = (int)s->skb->len - s->offset;
+	u32 readable = statchan_skb_frags_readable(s->skb) ?
+		       s->skb->len : skb_headlen(s->skb);
+	int there = (int)readable - s->offset;
 
 	if (unlikely(there < 0 || s->offset < -(int)skb_headroom(s->skb)))
 		return 0;

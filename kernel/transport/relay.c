@@ -222,6 +222,7 @@ static bool relay_announce(struct statchan_channel_cpu *cc)
 {
 	struct rchan_buf *buf = relay_buf(cc);
 	u64 before, *announced = &relay_cpu(cc)->announced;
+	bool show;
 
 	if (!buf || relay_overwrites(cc->ch))
 		return false;
@@ -230,9 +231,9 @@ static bool relay_announce(struct statchan_channel_cpu *cc)
 	/* pairs with relay_readable(), and with relay's poll */
 	smp_mb();
 	/* the barrier above orders both waitqueue_active() */
+	show = cc->flushing || waitqueue_active(&buf->read_wait);
 	if (buf->offset && relay_consumed(buf) != *announced) {
-		if ((cc->flushing || waitqueue_active(&buf->read_wait)) &&
-		    buf->subbufs_produced == READ_ONCE(buf->subbufs_consumed))
+		if (show && buf->subbufs_produced == READ_ONCE(buf->subbufs_consumed))
 			relay_next(buf);	/* it wakes read_wait */
 		else
 			cc->unflushed = true;
