@@ -21,8 +21,9 @@ test_every_workload_over_every_transport_adds_up() {
 	wants 1 statctl advise --snapshot 1M --every 100ms && one_line && says err 'statctl compare --quick' || return
 	wants 0 statctl compare --quick --repeat 1 --sizes 256 || return
 	ln -s state/statchan/compare "$scratch/all" # where advise looks
-	for t in ioctl read procfs netlink netlink-nl relay mmap; do
-		says out "$t" || return
+	for t in snapshot/{ioctl,read,procfs,netlink,netlink-nl,mmap} samples/{ioctl,read,netlink,netlink-nl,relay,mmap,bpf}; do
+		jq -e --arg of "$t" 'any(.points[]; .workload + "/" + .transport == $of)' \
+			"$scratch/all/results.json" >/dev/null || fail "not measured: $t" || return
 	done
 	# what each has to show, and that nothing was lost without a word
 	jq -e '[.points[].workload] | unique == ["control","events","latency","lossless","producer","samples","snapshot"]' \

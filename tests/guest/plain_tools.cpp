@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -279,6 +280,11 @@ TEST_P(PlainTools, FilesAreForTheAdministrator) {
                   return ::open(file(0).c_str(), O_RDONLY) < 0 ? std::strerror(errno) : "opened";
               }),
               "Permission denied");
+    // debugfs itself is root's, so that says little
+    struct stat status {};
+    ASSERT_EQ(::stat(file(0).c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777, 0400U);
+    EXPECT_EQ(status.st_uid, 0U);
 }
 
 TEST_P(PlainTools, OpenFileHoldsNothingAfterTheChannel) {

@@ -80,10 +80,13 @@ snapshots_over() {
 
 samples_over() {
 	local s=(statctl -t "$1")
+	local monitor samples
 	"${s[@]}" -j monitor --count 1 >"$scratch/events" 2>"$scratch/err" &
+	monitor=$!
 	"${s[@]}" -j samples sw0 --count 20 --snaplen 64 >"$scratch/samples" 2>"$scratch/err" &
+	samples=$!
 	wait_for sh -c "statctl -j ledger | jq -e 'length == 1'" || fail "no channel: $(<"$scratch/err")" || return
-	wants 0 statctl set sw0 emit=20 && wait || return
+	wants 0 statctl set sw0 emit=20 && wait "$monitor" && wait "$samples" || fail "status $?: $(<"$scratch/err")" || return
 	[[ $(jq -rs 'map(select(.type == "ledger")) | .[0].total | "\(.received) \(.in_flight)"' \
 		"$scratch/samples") = '20 0' ]] || fail "ledger: $(tail -n 1 "$scratch/samples")" || return
 	jq -e .event "$scratch/events" >/dev/null || fail "monitor: $(<"$scratch/events")"

@@ -65,7 +65,9 @@ std::string child(const std::function<std::string()>& work, void (*prepare)()) {
         ::close(ends[0]);
         prepare();
         send(ends[1], work());
-        std::_Exit(0);
+        // what was expected in the child, by a Reader for one, is expected
+        std::fflush(stdout);
+        std::_Exit(testing::Test::HasFailure() ? 98 : 0);
     }
     ::close(ends[1]);
     auto text = receive(ends[0]);
