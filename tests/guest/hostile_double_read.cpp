@@ -136,6 +136,24 @@ TEST_F(HostileDoubleRead, BufferThatIsUnmapped) {
         auto* const room =
             ::mmap(nullptr, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         ASSERT_NE(room, MAP_FAILED);
+        // A look at it that no protection hinders.
+        const Descriptor memory{::open("/proc/self/mem", O_RDONLY | O_CLOEXEC)};
+        std::vector<std::byte> copy(len);
+        std::uint64_t next = 0;
+        const auto expect_new = [&](std::size_t got) {
+            const auto at = static_cast<off_t>(reinterpret_cast<std::uintptr_t>(room));
+            ASSERT_EQ(::pread(memory.get(), copy.data(), got, at), static_cast<ssize_t>(got));
+            for (std::size_t done = 0; done < got;) {
+                statchan_record record;
+                std::memcpy(&record, copy.data() + done, sizeof record);
+                ASSERT_GE(record.len, sizeof(statchan_lost));
+                if (record.type == STATCHAN_RECORD_SAMPLE) {
+                    EXPECT_GE(record.seq, next) << "a second time";
+                    next = record.seq + 1;
+                }
+                done += (record.len + 7U) & ~std::size_t{7};
+            }
+        };
         {
             const Meanwhile thread{[&] {
                 auto* const middle = static_cast<std::byte*>(room) + 3 * page_size();
@@ -145,15 +163,18 @@ TEST_F(HostileDoubleRead, BufferThatIsUnmapped) {
             for (int i = 0; i < 100; ++i) {
                 synth.emit(200);
                 if (transport == STATCHAN_T_READ) {
-                    const bool taken = ::read(fd, room, len) >= 0;
-                    EXPECT_TRUE(taken || errno == EFAULT || errno == EAGAIN);
+                    const auto taken = ::read(fd, room, len);
+                    EXPECT_TRUE(taken >= 0 || errno == EFAULT || errno == EAGAIN);
+                    if (taken > 0) expect_new(static_cast<std::size_t>(taken));
                     continue;
                 }
                 statchan_read req{};
                 req.size = sizeof req;
                 req.buf = reinterpret_cast<std::uintptr_t>(room);
                 req.len = len;
-                EXPECT_TRUE(::ioctl(fd, STATCHAN_IOC_READ, &req) == 0 || errno == EFAULT);
+                const bool taken = ::ioctl(fd, STATCHAN_IOC_READ, &req) == 0;
+                EXPECT_TRUE(taken || errno == EFAULT);
+                if (taken) expect_new(req.len);
             }
         }
         statchan_ledger entry{};

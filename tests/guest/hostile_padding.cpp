@@ -360,6 +360,47 @@ TEST_P(HostilePadding, NothingLeavesThatWasNotWritten) {
     }
 }
 
+// Rings are zeroed when they are made, so what a lap later is left of an earlier record has no
+// pattern: it is what should not be there at all.
+class HostilePaddingOfRecords : public OverTransport {};
+OVER_TRANSPORTS_WITH(HostilePaddingOfRecords, statchan::Capability::samples);
+
+TEST_P(HostilePaddingOfRecords, IsZeroInEveryLap) {
+    Synth synth{"size=64"};
+    auto stream = client.subscribe(
+        synth.name(),
+        {.timeout = 1ms, .buffer_size = 16384, .subbufs = 2, .receive_buffer = 1U << 20});
+    ASSERT_OK(stream);
+    std::size_t padded = 0;
+    std::size_t dirty = 0;
+    std::uint64_t came = 0;
+    const auto look_at = [&](statchan::Chunk chunk) {
+        for (std::size_t at = 0; at < chunk.size();) {
+            const auto head = statchan::wire::load_head(chunk.data() + at);
+            const auto bytes = statchan::wire::padded(head.len);
+            ASSERT_TRUE(statchan::wire::plausible(head, chunk.size() - at));
+            for (auto i = std::size_t{head.len}; i < bytes; ++i, ++padded)
+                if (chunk[at + i] != std::byte{0}) ++dirty;
+            at += bytes;
+        }
+    };
+    for (std::uint64_t round = 0; round < 40; ++round) {
+        // a lap of payload up to the last byte, then one of records that end before
+        synth.emit(50, round % 2 == 0 ? "size=64" : "size=57");
+        EXPECT_TRUE(eventually([&] {
+            const auto batch = stream->next(20ms);
+            EXPECT_OK(batch);
+            if (!batch) return true;
+            for (const auto chunk : batch->chunks()) look_at(chunk);
+            came += batch->sample_count();
+            stream->release();
+            return came >= (round + 1) * 50;
+        }));
+    }
+    EXPECT_GE(padded, 40U / 2 * 50 * 7);
+    EXPECT_EQ(dirty, 0U);
+}
+
 // The pattern would be found: the search is no better than what it is searched for.
 TEST(HostilePaddingItself, FindsThePattern) {
     Bytes bytes(100);
