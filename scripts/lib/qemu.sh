@@ -37,13 +37,13 @@ qemu_accelerator() {
 # PVH skips the decompressor, and with it KASLR. The crypto self-tests of every boot
 # cost a quarter of a second. printk.devkmsg: /dev/kmsg is not rate-limited. The two
 # about panics: on a time-out the relay sends an NMI to see what each CPU does.
-# softlockup_panic: such a guest has failed, and would use up its time.
+# softlockup_panic, panic_on_rcu_stall: such a guest has failed, and would use up its time.
 # init_on_alloc (Debian's default): what virtiofsd writes into the guest's memory QEMU does not see, so a page
 # that had text once is run as the old text still, unless the guest itself has written there in between.
 # norandmaps: a program that starts again finds its code translated; that halves what a start takes.
 qemu_kernel_words() {
 	printf '%s ' console=ttyS0 loglevel=7 panic=-1 tsc=reliable cryptomgr.notests=1 \
-		printk.devkmsg=on norandmaps kunit.enable=1 unknown_nmi_panic softlockup_panic=1 init_on_alloc=1 panic_print=0x40 "statchan.share=$SHARE" "statchan.run=$RUN_DIR"
+		printk.devkmsg=on norandmaps kunit.enable=1 unknown_nmi_panic softlockup_panic=1 sysctl.kernel.panic_on_rcu_stall=1 init_on_alloc=1 panic_print=0x40 "statchan.share=$SHARE" "statchan.run=$RUN_DIR"
 	printf '%s' "$APPEND"
 }
 
