@@ -161,6 +161,14 @@ static struct statchan_source *source_alloc(const struct statchan_schema_desc *d
 	return src;
 }
 
+/* A snapshot that runs ends, none begins */
+static void source_gone(struct statchan_source *src)
+{
+	mutex_lock(&src->snap.lock);
+	WRITE_ONCE(src->gone, true);
+	mutex_unlock(&src->snap.lock);
+}
+
 struct statchan_source *
 statchan_source_register(struct net *net, const char *name,
 			 const struct statchan_source_ops *ops,
@@ -192,6 +200,8 @@ statchan_source_register(struct net *net, const char *name,
 	mutex_unlock(&statchan_registry_lock);
 	if (ret) {
 		statchan_proc_remove(src);
+		/* one of two files may have been there, and opened: @priv ends */
+		source_gone(src);
 		statchan_source_put(src);
 		return ERR_PTR(ret);
 	}
@@ -250,10 +260,7 @@ void statchan_source_unregister(struct statchan_source *src)
 
 	mutex_lock(&src->lock);
 	source_end_channels(src);
-	/* with snap.lock too: a snapshot that runs ends, none begins */
-	mutex_lock(&src->snap.lock);
-	WRITE_ONCE(src->gone, true);
-	mutex_unlock(&src->snap.lock);
+	source_gone(src);
 	mutex_unlock(&src->lock);
 	statchan_event(src->net, STATCHAN_EVENT_SOURCE_GONE, src->id, 0,
 		       src->name, "source gone");

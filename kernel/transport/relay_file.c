@@ -30,6 +30,7 @@
 #include <linux/mm.h>
 #include <linux/poll.h>
 #include <linux/relay.h>
+#include <linux/uaccess.h>
 #include <linux/uio.h>
 
 #include "../core.h"
@@ -76,16 +77,13 @@ static bool relay_unread(const struct rchan_buf *buf, size_t consumed,
 	return complete;
 }
 
-/* As relay's: never waits, leaves the padding out, ends within a record if @to does */
-static ssize_t relay_read_iter(struct kiocb *iocb, struct iov_iter *to)
+/* What there is, as far as pages of @to are there. The inode is locked. */
+static size_t relay_copy(struct rchan_buf *buf, struct iov_iter *to, bool *faulted)
 {
-	struct file *file = iocb->ki_filp;
-	struct rchan_buf *buf = file->private_data;
 	const struct rchan *chan = buf->chan;
 	size_t done = 0, bytes;
-	ssize_t ret = 0;
 
-	inode_lock(file_inode(file));	/* one reader at a time */
+	*faulted = false;
 	while (iov_iter_count(to)) {
 		/* once: STATCHAN_IOC_RELAY_STATE may move it meanwhile */
 		size_t consumed = READ_ONCE(buf->subbufs_consumed);
@@ -93,13 +91,15 @@ static ssize_t relay_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		size_t n = min(bytes, iov_iter_count(to));
 		void *from = buf->start + buf->bytes_consumed +
 			consumed % chan->n_subbufs * chan->subbuf_size;
-		size_t copied = copy_to_iter(from, n, to);
+		size_t copied;
 
+		pagefault_disable();
+		copied = copy_to_iter(from, n, to);
+		pagefault_enable();
 		done += copied;
 		if (!complete || copied < bytes) {
 			buf->bytes_consumed += copied;
-			if (copied < n)
-				ret = -EFAULT;
+			*faulted = copied < n;
 			if (copied < n || n == bytes)
 				break;
 			continue;
@@ -108,9 +108,31 @@ static ssize_t relay_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		/* the copy is done before the producer may overwrite */
 		smp_store_release(&buf->subbufs_consumed, consumed + 1);
 	}
-	inode_unlock(file_inode(file));
+	return done;
+}
+
+/*
+ * As relay's: never waits, leaves the padding out, ends within a record if @to does.
+ * A page that does not come is waited for without the inode's lock, for which who
+ * closes the channel waits, and others for him.
+ */
+static ssize_t relay_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct file *file = iocb->ki_filp;
+	size_t done = 0, copied;
+	bool faulted;
+
+	do {
+		inode_lock(file_inode(file));	/* one reader at a time */
+		copied = relay_copy(file->private_data, to, &faulted);
+		inode_unlock(file_inode(file));
+		done += copied;
+		/* bytes that could not be made there: all, if not even the first */
+	} while (faulted && user_backed_iter(to) &&
+		 fault_in_iov_iter_writeable(to, iov_iter_count(to)) <
+			 iov_iter_count(to));
 	iocb->ki_pos += done;
-	return done ?: ret;
+	return done ?: faulted ? -EFAULT : 0;
 }
 
 /* All of it, to be read: only the kernel writes records */

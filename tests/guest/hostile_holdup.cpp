@@ -152,3 +152,29 @@ TEST_P(HostileSlowPage, HoldsUpOnlyItsReader) {
     EXPECT_EQ(errno, EIO) << "the next read finds no source";
     EXPECT_OK(client.remove_source("slow"));
 }
+
+// A reader of relay's file whose page does not come, while somebody else closes the channel: who
+// closes it does not wait, nor who opens another or takes a CPU off line meanwhile.
+TEST(HostileSlowPageOfRelay, HoldsUpOnlyItsReader) {
+    Synth synth{"size=64"};
+    const auto id = synth.info().id;
+    auto channel = std::make_unique<RawChannel>(id, STATCHAN_T_RELAY);
+    synth.emit(10);
+    const auto path = std::string{channel->answer.path} + "/cpu0";
+    const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    ASSERT_GE(file.get(), 0);
+    const SlowPage page;
+    auto reading =
+        std::async(std::launch::async, [&] { return ::read(file.get(), page.place(), 100); });
+    page.wait_for_who_waits();
+    auto others = std::async(std::launch::async, [&] {
+        channel.reset();
+        const RawChannel another{id, STATCHAN_T_RELAY};
+        return another.answer.id;
+    });
+    EXPECT_EQ(others.wait_for(patience), std::future_status::ready) << "the close waits";
+    EXPECT_EQ(reading.wait_for(0s), std::future_status::timeout);
+    page.let();
+    EXPECT_EQ(reading.get(), 100) << "what was there is delivered";
+    EXPECT_GT(others.get(), 0U);
+}
