@@ -21,8 +21,10 @@ std::string printable(std::string text) {
     const auto controls = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
     if (std::none_of(text.begin(), text.end(), controls)) return text;
     std::string shown;
-    for (const unsigned char c : text)
-        shown += controls(c) ? fmt::format("\\x{:02x}", c) : std::string(1, static_cast<char>(c));
+    for (const auto each : text) {
+        const auto c = static_cast<unsigned char>(each);
+        shown += controls(c) ? fmt::format("\\x{:02x}", c) : std::string(1, each);
+    }
     return shown;
 }
 

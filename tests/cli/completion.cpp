@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // Completion in bash, as far as it goes without the modules.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -33,8 +34,8 @@ TEST(Completion, OfCommandsTransportsAndOptions) {
 TEST(Completion, NamesAreNotRun) {
     const auto trace = std::string{::testing::TempDir()} + "statctl-completion-ran";
     std::filesystem::remove(trace);
-    const auto offered = completed("statctl source add netdev \"\"",
-                                   "ls() { echo \"\\$(touch\\${IFS}" + trace + ")\"; }; ");
+    const auto stub = fmt::format(R"x(ls() {{ echo "\$(touch\${{IFS}}{})"; }}; )x", trace);
+    const auto offered = completed(R"(statctl source add netdev "")", stub);
     EXPECT_FALSE(std::filesystem::exists(trace)) << offered;
     EXPECT_NE(offered.find("touch"), std::string::npos) << offered;
 }

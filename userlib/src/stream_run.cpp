@@ -69,7 +69,7 @@ Result<void> StreamRun::append(std::unique_ptr<StreamBackend> leg) {
     return started;
 }
 
-Result<void> StreamRun::watch(const Fd& epoll, int fd) {
+Result<void> StreamRun::watch(const Fd& epoll, int fd) const {
     epoll_event event{.events = EPOLLIN, .data = {}};
     if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event) == 0) return {};
     return fail_errno(errno, {"watch two transports of", identity().source});

@@ -35,7 +35,7 @@ class StreamRun {
 
   private:
     [[nodiscard]] Result<void> retire();
-    [[nodiscard]] Result<void> watch(const Fd& epoll, int fd);
+    [[nodiscard]] Result<void> watch(const Fd& epoll, int fd) const;
     void forget(int fd) noexcept;
 
     std::deque<std::unique_ptr<StreamBackend>> legs_;  // the first is being read
