@@ -20,7 +20,7 @@
 
 namespace statctl {
 
-/// As a terminal may show it: what would control it is written as \\xNN. Names come from elsewhere.
+/// As a terminal may show it: what would control it is written as \xNN. Names come from elsewhere.
 [[nodiscard]] std::string printable(std::string text);
 
 /// One value, as programs and as people get it.

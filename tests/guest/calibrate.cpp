@@ -3,6 +3,7 @@
 // STATCHAN_IOC_CALIBRATE: every step is done and timed; what it is given is checked, and nothing
 // of its mapping stays.
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <linux/statchan.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>

@@ -15,8 +15,10 @@
 
 #include "support/device.hpp"
 #include "support/kernel.hpp"
+#include "support/process.hpp"
 #include "support/synth.hpp"
 #include "support/transport.hpp"
+#include "support/wait.hpp"
 
 using namespace lab;
 

@@ -34,11 +34,6 @@ struct Client::Impl {
     /// The same for all that a stream so configured needs.
     [[nodiscard]] Result<void> require(const ChannelConfig& config, Task task) const;
 
-    [[nodiscard]] Result<std::unique_ptr<detail::StreamBackend>> subscribe(
-        const SourceRef& source, const ChannelConfig& config, std::uint32_t follows) const;
-
-    /// The rate of this very source, not of another that has its name by now.
-
     /// Calls op(SourceRef, Catalog::Entry), and once more if the source turns out to be another
     /// than remembered.
     template <class Op>
@@ -96,11 +91,6 @@ Result<void> Client::Impl::require(const ChannelConfig& config, Task task) const
     auto able = require(Capability::samples, task);
     if (able && config.mode == Mode::overwrite) able = require(Capability::overwrite, task);
     return able;
-}
-
-Result<std::unique_ptr<detail::StreamBackend>> Client::Impl::subscribe(
-    const SourceRef& source, const ChannelConfig& config, std::uint32_t follows) const {
-    return transport->subscribe(source, config, follows);
 }
 
 Client::Client(std::unique_ptr<Impl> impl) noexcept : impl_{std::move(impl)} {}
@@ -209,7 +199,7 @@ Result<Stream> Client::subscribe(std::string_view source, const ChannelConfig& c
 
     return impl_->with_source(
         source, [&](const SourceRef& ref, const detail::Catalog::Entry&) -> Result<Stream> {
-            auto stream = impl_->subscribe(ref, config, 0);
+            auto stream = impl_->transport->subscribe(ref, config, 0);
             if (!stream) return pass_on(std::move(stream.error()));
             return Stream{std::make_unique<detail::StreamRun>(std::move(*stream))};
         });
@@ -232,7 +222,7 @@ Result<void> Client::switch_transport(Stream& stream, std::string_view name) {
     auto& impl = *other->impl_;
     if (auto able = impl.require(config, task); !able) return able;
     auto leg = impl.with_source(source, [&](const SourceRef& ref, const detail::Catalog::Entry&) {
-        return impl.subscribe(ref, config, stream.channel());
+        return impl.transport->subscribe(ref, config, stream.channel());
     });
     if (!leg) return pass_on(std::move(leg.error()));
     if (auto begun = stream.run_->append(std::move(*leg)); !begun) return begun;

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "process.hpp"
 #include "transport.hpp"
 
 namespace lab {
