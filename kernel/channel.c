@@ -372,6 +372,21 @@ void statchan_channel_end(struct statchan_channel *ch)
 	wake_up_interruptible_poll(&ch->wait, EPOLLIN | EPOLLRDNORM | EPOLLHUP);
 }
 
+/* @src is gone, and its lock held, so none is opened: tell its live channels. Process
+ * context, may sleep.
+ */
+void statchan_channels_end_live(const struct statchan_source *src)
+{
+	struct statchan_channel *ch;
+
+	lockdep_assert_held(&src->lock);
+	mutex_lock(&statchan_channels_lock);
+	list_for_each_entry(ch, &channels, all)
+		if (ch->src == src && ch->kind == STATCHAN_CHANNEL_LIVE)
+			ch->transport->end(ch);
+	mutex_unlock(&statchan_channels_lock);
+}
+
 /* Take a channel off its source; what it accepted can be read to the end. Process
  * context, may sleep. One that has ended stays as it is.
  */

@@ -308,7 +308,8 @@ struct statchan_channel {
  *		be called to reach a sleeping consumer.
  * And:
  * @notify:	optional, else ch->wait is woken. irq_work context.
- * @end:	optional. No record follows. Process context, may sleep.
+ * @end:	optional. No record follows, nor a live image: the source is gone.
+ *		Process context, may sleep.
  * @consumed:	optional. Records the consumer took, or STATCHAN_UNAVAILABLE.
  *		Under statchan_channels_lock; the channel is open.
  * @subscribers: optional. Sockets that share the channel.
@@ -361,6 +362,7 @@ statchan_channel_open(struct net *net, struct statchan_channel_req *req,
 void statchan_channel_close(struct statchan_channel *ch);
 void statchan_channel_put(struct statchan_channel *ch);
 void statchan_channel_end(struct statchan_channel *ch);
+void statchan_channels_end_live(const struct statchan_source *src);
 void statchan_channel_stop(struct statchan_channel *ch);
 int statchan_channel_start(struct statchan_channel *ch,
 			   struct statchan_err *err);

@@ -184,6 +184,14 @@ void statchan_live_close(struct statchan_channel *ch)
 	kfree(live);
 }
 
+/* The source is gone: the next refresh, which may be a day away, comes now and says so */
+void statchan_live_end(struct statchan_channel *ch)
+{
+	struct live *live = ch->priv;
+
+	queue_work(system_unbound_wq, &live->work);
+}
+
 int statchan_live_mmap(struct statchan_channel *ch, struct vm_area_struct *vma)
 {
 	struct live *live = ch->priv;

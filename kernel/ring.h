@@ -92,6 +92,7 @@ int statchan_live_open(struct statchan_channel *ch,
 		       struct statchan_channel_req *req,
 		       struct statchan_err *err);
 void statchan_live_close(struct statchan_channel *ch);
+void statchan_live_end(struct statchan_channel *ch);
 int statchan_live_mmap(struct statchan_channel *ch, struct vm_area_struct *vma);
 
 #endif /* _STATCHAN_RING_H */

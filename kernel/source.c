@@ -261,6 +261,7 @@ void statchan_source_unregister(struct statchan_source *src)
 	mutex_lock(&src->lock);
 	source_end_channels(src);
 	source_gone(src);
+	statchan_channels_end_live(src);
 	mutex_unlock(&src->lock);
 	statchan_event(src->net, STATCHAN_EVENT_SOURCE_GONE, src->id, 0,
 		       src->name, "source gone");

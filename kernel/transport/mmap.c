@@ -36,6 +36,14 @@ static void mmap_close(struct statchan_channel *ch)
 		statchan_ring_close(ch);
 }
 
+static void mmap_end(struct statchan_channel *ch)
+{
+	if (ch->kind == STATCHAN_CHANNEL_LIVE)
+		statchan_live_end(ch);
+	else
+		statchan_ring_end(ch);
+}
+
 /* Either the consumer page alone, or read-only from the producer page on */
 static int mmap_ring(struct statchan_channel *ch, struct vm_area_struct *vma)
 {
@@ -93,7 +101,7 @@ const struct statchan_transport statchan_transport_mmap = {
 	.reserve = statchan_ring_reserve,
 	.commit = statchan_ring_commit,
 	.announce = statchan_ring_announce,
-	.end = statchan_ring_end,
+	.end = mmap_end,
 	.readable = statchan_ring_readable,
 	.mmap = mmap_mmap,
 };

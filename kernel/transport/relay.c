@@ -251,6 +251,7 @@ static bool relay_announce(struct statchan_channel_cpu *cc)
  */
 static void relay_end(struct statchan_channel *ch)
 {
+	struct relay_channel *rc = ch->priv;
 	unsigned long flags;
 	int cpu;
 
@@ -266,6 +267,7 @@ static void relay_end(struct statchan_channel *ch)
 			WRITE_ONCE(relay_cpu(cc)->announced, relay_produced(buf));
 		raw_spin_unlock_irqrestore(&cc->lock, flags);
 	}
+	statchan_relay_ended(rc->chan);
 }
 
 /* ---- consumer ---- */

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The files of relay channels: relay's file operations, except read(), poll(),
- * splice() and what mmap() checks.
+ * splice() and what open() and mmap() check.
+ *
+ * relay's own open() counts a user of the buffer, but the file is there before the
+ * count is set to 1: who came between was forgotten, and read freed memory.
  *
  * relay's own poll() looks whether the channel has ended, then begins to wait.
  *
@@ -37,6 +40,23 @@
 #include "relay_file.h"
 
 struct file_operations statchan_relay_fops __ro_after_init;
+
+/*
+ * relay tells of a buffer when it is complete. That it is not freed meanwhile is
+ * debugfs' promise: who removes a file waits for those who open it.
+ */
+static int relay_open_file(struct inode *inode, struct file *file)
+{
+	const struct rchan_buf *buf = inode->i_private;
+
+	if (READ_ONCE(*per_cpu_ptr(buf->chan->buf, buf->cpu)) != buf)
+		return -ENOENT;
+	/* the count is looked at after it; relay itself stores them in that order,
+	 * and relies on the memory to keep it
+	 */
+	smp_rmb();
+	return relay_file_operations.open(inode, file);
+}
 
 /* Bytes in the sub-buffer that is written, and its number in @produced */
 static size_t relay_filled(const struct rchan_buf *buf, size_t *produced)
@@ -148,7 +168,22 @@ static int relay_mmap(struct file *file, struct vm_area_struct *vma)
 	return relay_file_operations.mmap(file, vma);
 }
 
-/* As relay's, but who begins to wait while the channel ends is not left waiting */
+/* Nothing follows, and for the last records there was no free sub-buffer */
+static bool relay_has_rest(const struct rchan_buf *buf)
+{
+	size_t bytes;
+
+	/* pairs with statchan_relay_ended() */
+	if (!smp_load_acquire(&buf->chan->private_data))
+		return false;
+	relay_unread(buf, READ_ONCE(buf->subbufs_consumed), &bytes);
+	return bytes;
+}
+
+/*
+ * As relay's, but who begins to wait while the channel ends is not left waiting, and
+ * when nothing follows what read() delivers is all there is.
+ */
 static __poll_t relay_poll(struct file *file, poll_table *wait)
 {
 	struct rchan_buf *buf = file->private_data;
@@ -158,8 +193,18 @@ static __poll_t relay_poll(struct file *file, poll_table *wait)
 	if (READ_ONCE(buf->finalized))
 		return EPOLLERR;
 	return READ_ONCE(buf->subbufs_produced) !=
-		       READ_ONCE(buf->subbufs_consumed) ?
+			       READ_ONCE(buf->subbufs_consumed) ||
+		       relay_has_rest(buf) ?
 		       EPOLLIN | EPOLLRDNORM : 0;
+}
+
+/* No record follows in any of its files. The channel's own struct may be gone when
+ * they are read: rchan is not.
+ */
+void statchan_relay_ended(struct rchan *chan)
+{
+	/* the last record is seen by who sees this; pairs with relay_has_rest() */
+	smp_store_release(&chan->private_data, chan);
 }
 
 /* A copy, made when the addresses are known */
@@ -167,6 +212,7 @@ void __init statchan_relay_init(void)
 {
 	statchan_relay_fops = relay_file_operations;
 	statchan_relay_fops.owner = THIS_MODULE;
+	statchan_relay_fops.open = relay_open_file;
 	statchan_relay_fops.read = NULL;
 	statchan_relay_fops.read_iter = relay_read_iter;
 	statchan_relay_fops.splice_read = statchan_splice_read;

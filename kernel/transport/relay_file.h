@@ -3,8 +3,11 @@
 #define _STATCHAN_RELAY_FILE_H
 
 struct file_operations;
+struct rchan;
 
 /* of the files of relay channels */
 extern struct file_operations statchan_relay_fops;
+
+void statchan_relay_ended(struct rchan *chan);
 
 #endif /* _STATCHAN_RELAY_FILE_H */

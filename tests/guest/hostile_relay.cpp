@@ -4,15 +4,18 @@
 // for which there is not enough memory, and pages in a pipe that nobody counts.
 #include <fcntl.h>
 #include <linux/statchan_synth.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 
 #include "support/device.hpp"
 #include "support/fault.hpp"
 #include "support/kernel.hpp"
+#include "support/meanwhile.hpp"
 #include "support/reader.hpp"
 #include "support/synth.hpp"
 #include "support/transport.hpp"
@@ -110,8 +113,70 @@ TEST_P(HostileRelayRead, SpliceOutlivesTheChannel) {
     ::close(ends[1]);
 }
 
+// All sub-buffers are full when the stream ends: what the begun one holds is polled for, too.
+TEST_P(HostileRelayRead, TheRestOfAFullBufferIsPolledFor) {
+    Synth synth{"size=64"};
+    const RawChannel channel{synth.info().id, STATCHAN_T_RELAY};
+    const auto file = open_file(channel, 0);
+    synth.emit(4000);
+    statchan_channel_run run{};
+    run.size = sizeof run;
+    ASSERT_EQ(::ioctl(channel.device.get(), STATCHAN_IOC_CHANNEL_STOP, &run), 0)
+        << std::strerror(errno);
+    std::vector<statchan_ledger> cpus(channel.answer.nr_cpus);
+    statchan_ledger_req req{};
+    req.size = sizeof req;
+    req.channel = channel.answer.id;
+    req.buf = reinterpret_cast<std::uintptr_t>(cpus.data());
+    req.count = channel.answer.nr_cpus;
+    ASSERT_EQ(::ioctl(channel.device.get(), STATCHAN_IOC_LEDGER, &req), 0) << std::strerror(errno);
+    ASSERT_LT(cpus[0].accepted, 4000U) << "the buffer was not full";
+
+    pollfd ready{.fd = file.get(), .events = POLLIN, .revents = 0};
+    std::string bytes;
+    std::vector<char> room(4096);
+    while (::poll(&ready, 1, 0) == 1 && (ready.revents & POLLIN) != 0) {
+        const auto got = ::read(file.get(), room.data(), room.size());
+        ASSERT_GT(got, 0) << "readable, and nothing there";
+        bytes.append(room.data(), static_cast<std::size_t>(got));
+    }
+    std::uint64_t samples = 0;
+    for (std::size_t at = 0; at < bytes.size();) {
+        statchan_record record;
+        ASSERT_LE(at + sizeof record, bytes.size());
+        std::memcpy(&record, bytes.data() + at, sizeof record);
+        samples += record.type == STATCHAN_RECORD_SAMPLE ? 1U : 0U;
+        at += record.len;
+    }
+    EXPECT_EQ(samples, cpus[0].accepted);
+}
+
 class HostileRelayOpen : public OverTransport {};
 OVER_TRANSPORTS_WITH(HostileRelayOpen, statchan::Capability::files);
+
+// relay makes the file before it counts the buffer's users: who opens it by then is told that it is
+// not there yet, and is not forgotten.
+TEST_P(HostileRelayOpen, OfAFileThatIsBeingMade) {
+    Synth synth{"size=64"};
+    const auto source = synth.info().id;
+    std::atomic<std::uint32_t> next{RawChannel{source, STATCHAN_T_RELAY}.answer.id + 1};
+    std::atomic<std::uint64_t> opened{0};
+    const Meanwhile opens{[&, last = std::string{}]() mutable {
+        const auto path =
+            "/sys/kernel/debug/statchan/" + std::to_string(next) + "-" + synth.name() + "/cpu0";
+        const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+        if (file.get() < 0) return;
+        char byte = 0;
+        EXPECT_LE(::read(file.get(), &byte, 1), 0);
+        opened += path != last ? 1U : 0U;
+        last = path;
+    }};
+    EXPECT_TRUE(eventually([&] {
+        const RawChannel channel{source, STATCHAN_T_RELAY};
+        next = channel.answer.id + 1;
+        return opened >= 30;
+    }));
+}
 
 // Each allocation in turn, and then more than there is: refused, nothing is left, the next works.
 TEST_P(HostileRelayOpen, WithoutMemory) {

@@ -242,19 +242,23 @@ TEST_P(LiveSnapshot, KeepsAPeriodBelowATick) {
 }
 
 TEST_P(LiveSnapshot, EndsWithItsSource) {
-    Synth synth;
-    auto live = client.live(synth.name(), 1ms);
-    ASSERT_OK(live);
-    ASSERT_OK(live->read([](const statchan::SnapshotView&) {}));
-    synth.remove();
-    std::optional<statchan::Error> error;
-    EXPECT_TRUE(eventually([&] {
-        const auto read = live->read([](const statchan::SnapshotView&) {});
-        if (!read) error = read.error();
-        return error.has_value();
-    }));
-    ASSERT_TRUE(error);
-    EXPECT_TRUE(*error == statchan::errc::end_of_stream) << error->message();
+    // However long it would be until the next refresh.
+    for (const auto period : {std::chrono::nanoseconds{1ms}, std::chrono::nanoseconds{24h}}) {
+        SCOPED_TRACE(period.count());
+        Synth synth;
+        auto live = client.live(synth.name(), period);
+        ASSERT_OK(live);
+        ASSERT_OK(live->read([](const statchan::SnapshotView&) {}));
+        synth.remove();
+        std::optional<statchan::Error> error;
+        EXPECT_TRUE(eventually([&] {
+            const auto read = live->read([](const statchan::SnapshotView&) {});
+            if (!read) error = read.error();
+            return error.has_value();
+        }));
+        ASSERT_TRUE(error);
+        EXPECT_TRUE(*error == statchan::errc::end_of_stream) << error->message();
+    }
 }
 
 TEST_P(LiveSnapshot, OutlivesItsClient) {

@@ -48,6 +48,7 @@
  *   mmap live  STATCHAN_IOC_CHANNEL_OPEN(mmap, LIVE): mmap() from offset
  *              STATCHAN_MMAP_LIVE shows struct statchan_live, and two images
  *              that the kernel refreshes in turn. See struct statchan_live.
+ *              poll(): POLLHUP when the source is gone.
  *
  * Samples: STATCHAN_IOC_CHANNEL_OPEN(transport, SAMPLES), then
  *   ioctl      poll(), STATCHAN_IOC_READ copies whole records of all CPUs. It
@@ -84,7 +85,9 @@
  *              before, see struct statchan_bpf; poll() the channel's own descriptor.
  * poll() on a descriptor that has a channel of samples: POLLIN when records are
  * announced, POLLHUP from the end of the stream on; what was accepted before can
- * still be read. A channel dies with the file or socket that opened it.
+ * still be read. A descriptor without a channel is POLLERR, and who waits for it is
+ * not woken by one that is opened later: open the channel first, then epoll_ctl().
+ * A channel dies with the file or socket that opened it.
  *
  * WHAT IS PROMISED
  *
