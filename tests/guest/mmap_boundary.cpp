@@ -81,6 +81,33 @@ TEST_F(MmapBoundary, OnlyTheConsumerPageIsWritable) {
     ::munmap(consumer, page);
 }
 
+// It can be written, and nothing else: not run, not copied, not grown, and it stays while mapped.
+TEST_F(MmapBoundary, TheConsumerPageIsOnePage) {
+    EXPECT_EQ(map(0, page, PROT_READ | PROT_WRITE, MAP_PRIVATE), MAP_FAILED) << "a private copy";
+    EXPECT_EQ(map(0, page, PROT_READ | PROT_EXEC), MAP_FAILED) << "code";
+    auto* consumer = static_cast<statchan_ring_consumer*>(map_consumer());
+    ASSERT_NE(static_cast<void*>(consumer), MAP_FAILED) << std::strerror(errno);
+    EXPECT_EQ(::mprotect(consumer, page, PROT_READ | PROT_EXEC), -1);
+    EXPECT_EQ(::mremap(consumer, page, 2 * page, MREMAP_MAYMOVE), MAP_FAILED) << "grown";
+    EXPECT_EQ(::mremap(consumer, 0, page, MREMAP_MAYMOVE), MAP_FAILED) << "a second one";
+    const auto child = ::fork();
+    if (child == 0) {
+        unsigned char resident = 0;
+        std::_Exit(::mincore(consumer, page, &resident) == 0 ? 1 : 0);
+    }
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0) << "the child sees it";
+    ::close(device);
+    device = -1;
+    synth.remove();
+    std::atomic_ref<__u64>{consumer->pos} = 1;  // the page is there, and nobody's any more
+    EXPECT_EQ(consumer->pos, 1U);
+    ::munmap(consumer, page);
+    auto client = open_client("ioctl");
+    EXPECT_TRUE(eventually([&] { return client.channels()->empty(); }));
+}
+
 TEST_F(MmapBoundary, OffsetsAndLengthsAreChecked) {
     EXPECT_EQ(map(page, ring_bytes() + page, PROT_READ), MAP_FAILED) << "beyond the ring";
     EXPECT_EQ(map(channel.ring_stride * channel.nr_cpus, page, PROT_READ), MAP_FAILED)

@@ -131,6 +131,7 @@ FaultCounts fail_every_place(const Operation& operation) {
         operation.after();
         if (testing::Test::HasFailure()) break;
     }
+    EXPECT_EQ(counts.failed == 0, operation.calls_nothing) << "nothing could be made to fail";
     EXPECT_LE(counts.refused, counts.failed) << "refused, though nothing failed";
     return counts;
 }

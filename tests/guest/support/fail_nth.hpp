@@ -59,6 +59,7 @@ struct Operation {
     std::function<Refusal()> attempt;
     std::function<void()> after = [] {};
     unsigned tries = 600;  ///< places that are tried at most, spread over those that there are
+    bool calls_nothing = false;  ///< the kernel is not asked: there is no place
 };
 
 /// Tries with each place in the attempt failed once, or, of an operation that has very many, with
