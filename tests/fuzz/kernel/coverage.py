@@ -6,7 +6,8 @@
 
 MODULES-FOLDER has the modules as the debug kernel loaded them: every call of
 __sanitizer_cov_trace_pc in them is a point. COVERAGE-FILE is what the fuzzer wrote: MODULE SECTION
-OFFSET, the offset being where that call returns to.
+OFFSET, the offset being where that call returns to. Fails if the search was blind: if it reached less
+than what the first programs do, which are no search at all.
 """
 import collections
 import os
@@ -16,6 +17,7 @@ import subprocess
 import sys
 
 CALL = "__sanitizer_cov_trace_pc"
+LEAST_PERCENT = 10
 
 
 def points_of(module):
@@ -76,6 +78,8 @@ def main():
     points = sum(c[0] for c in counts.values())
     hit = sum(c[1] for c in counts.values())
     print(f"{len(counts)} files{'':<33}{points:>8}{hit:>9}{100 * hit // points:>6}%")
+    if 100 * hit < LEAST_PERCENT * points:
+        sys.exit(f"less than {LEAST_PERCENT} % was reached: the search sees nothing")
 
 
 if __name__ == "__main__":
