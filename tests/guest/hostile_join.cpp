@@ -4,6 +4,13 @@
 #include <linux/netlink.h>
 #include <sched.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
 
 #include "support/module.hpp"
 #include "support/process.hpp"
@@ -48,6 +55,52 @@ std::string samples_are_refused() {
     return join(socket, socket.group(STATCHAN_GENL_EVENTS)) == 0 ? "" : "events refused";
 }
 
+/// An ordinary user who joins, and listens until he is asked.
+class Listener {
+  public:
+    /// @p joins opens the socket in the process of that user: "" or what went wrong. @p hears:
+    /// whether something of ours is in it.
+    Listener(const std::function<std::string(std::optional<RawNetlink>&)>& joins,
+             const std::function<bool(RawNetlink&)>& hears) {
+        EXPECT_EQ(::pipe(ask_), 0);
+        EXPECT_EQ(::pipe(ready_), 0);
+        thread_ = std::thread{[this, joins, hears] {
+            answer_ = as_nobody([&]() -> std::string {
+                std::optional<RawNetlink> socket;
+                const auto wrong = joins(socket);
+                char byte = 0;
+                if (::write(ready_[1], &byte, 1) != 1 || ::read(ask_[0], &byte, 1) != 1)
+                    return "pipe";
+                if (!wrong.empty()) return wrong;
+                return hears(*socket) ? "hears" : "silence";
+            });
+            ::close(ready_[1]);
+        }};
+        char byte = 0;
+        EXPECT_EQ(::read(ready_[0], &byte, 1), 1);
+    }
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
+    ~Listener() {
+        if (thread_.joinable()) (void)answer();
+        for (const int fd : {ask_[0], ask_[1], ready_[0]}) ::close(fd);
+    }
+
+    /// "silence", "hears", or what went wrong; once.
+    std::string answer() {
+        const char byte = 0;
+        EXPECT_EQ(::write(ask_[1], &byte, 1), 1);
+        thread_.join();
+        return answer_;
+    }
+
+  private:
+    int ask_[2]{-1, -1};
+    int ready_[2]{-1, -1};
+    std::string answer_;
+    std::thread thread_;
+};
+
 }  // namespace
 
 class HostileJoin : public OverTransport {
@@ -72,29 +125,20 @@ TEST_P(HostileJoin, NeedsTheCapability) {
 TEST(HostileJoinEarly, IsPutOut) {
     const std::vector<std::string> modules{"statchan_synth", "statchan_netdev", "statchan"};
     for (const auto& module : modules) ASSERT_EQ(remove_module(module), 0) << module;
-    int go[2];
-    int ready[2];
-    ASSERT_EQ(::pipe(go), 0);
-    ASSERT_EQ(::pipe(ready), 0);
-    std::string answer;
-    std::thread listener{[&] {
-        answer = as_nobody([&]() -> std::string {
-            RawNetlink socket;
+    Listener listener{
+        [](std::optional<RawNetlink>& socket) -> std::string {
+            socket.emplace();
             unsigned joined = 0;
-            for (unsigned group = 1; group <= 1024; ++group) joined += join(socket, group) == 0;
-            char byte = 0;
-            if (::write(ready[1], &byte, 1) != 1 || ::read(go[0], &byte, 1) != 1) return "pipe";
-            if (joined < STATCHAN_GENL_N_SAMPLES) return "joined " + std::to_string(joined);
+            for (unsigned group = 1; group <= 1024; ++group) joined += join(*socket, group) == 0;
+            return joined < STATCHAN_GENL_N_SAMPLES ? "joined " + std::to_string(joined) : "";
+        },
+        [](RawNetlink& socket) {
             while (socket.receive(65536, MSG_DONTWAIT) >= 0) {
                 const auto* head = reinterpret_cast<const nlmsghdr*>(socket.received().data());
-                if (head->nlmsg_type != GENL_ID_CTRL) return "hears";
+                if (head->nlmsg_type != GENL_ID_CTRL) return true;
             }
-            return "silence";
-        });
-        ::close(ready[1]);
-    }};
-    char byte = 0;
-    EXPECT_EQ(::read(ready[0], &byte, 1), 1);
+            return false;
+        }};
     for (const auto* module : {"statchan", "statchan_netdev", "statchan_synth"})
         EXPECT_EQ(load_module(module), 0) << module;
     {
@@ -108,10 +152,7 @@ TEST(HostileJoinEarly, IsPutOut) {
             EXPECT_TRUE(reader.records(50));
         }
     }
-    EXPECT_EQ(::write(go[1], &byte, 1), 1);
-    listener.join();
-    EXPECT_EQ(answer, "silence");
-    for (const int fd : {go[0], go[1], ready[0]}) ::close(fd);
+    EXPECT_EQ(listener.answer(), "silence");
 }
 
 // Root of a namespace of his own joins there, all numbers and all namespaces he asks for; and hears
@@ -120,34 +161,21 @@ TEST_P(HostileJoin, OfAnotherNamespaceHearsNothing) {
     auto stream = client.subscribe(synth.name(), {.timeout = 1ms});
     ASSERT_OK(stream);
     Reader reader{*stream};
-    int go[2];
-    int ready[2];
-    ASSERT_EQ(::pipe(go), 0);
-    ASSERT_EQ(::pipe(ready), 0);
-    std::string answer;
-    std::thread listener{[&] {
-        answer = as_nobody([&]() -> std::string {
+    Listener listener{
+        [](std::optional<RawNetlink>& socket) -> std::string {
             if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return "no namespace";
-            RawNetlink socket;
+            socket.emplace();
             const int yes = 1;
-            ::setsockopt(socket.fd(), SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &yes, sizeof yes);
-            for (unsigned i = 0; i < STATCHAN_GENL_N_SAMPLES; ++i)
-                if (const int err =
-                        join(socket, socket.group(STATCHAN_GENL_SAMPLES + std::to_string(i)));
-                    err != 0)
+            ::setsockopt(socket->fd(), SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &yes, sizeof yes);
+            for (unsigned i = 0; i < STATCHAN_GENL_N_SAMPLES; ++i) {
+                const auto name = STATCHAN_GENL_SAMPLES + std::to_string(i);
+                if (const int err = join(*socket, socket->group(name)); err != 0)
                     return "can not join its own: " + std::to_string(err);
-            char byte = 0;
-            if (::write(ready[1], &byte, 1) != 1 || ::read(go[0], &byte, 1) != 1) return "pipe";
-            return socket.receive(65536, MSG_DONTWAIT) == -EAGAIN ? "silence" : "hears";
-        });
-        ::close(ready[1]);
-    }};
-    char byte = 0;
-    EXPECT_EQ(::read(ready[0], &byte, 1), 1);
+            }
+            return "";
+        },
+        [](RawNetlink& socket) { return socket.receive(65536, MSG_DONTWAIT) != -EAGAIN; }};
     synth.emit(50);
     EXPECT_TRUE(reader.records(50)) << "sent, and by now to all it reaches";
-    EXPECT_EQ(::write(go[1], &byte, 1), 1);
-    listener.join();
-    EXPECT_EQ(answer, "silence");
-    for (const int fd : {go[0], go[1], ready[0]}) ::close(fd);
+    EXPECT_EQ(listener.answer(), "silence");
 }
