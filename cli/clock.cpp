@@ -10,7 +10,8 @@ namespace statctl {
 
 std::uint64_t Clock::unix_ns(statchan::Time time) const noexcept {
     using namespace std::chrono;
-    const auto ns = duration_cast<nanoseconds>(wall_.at(time).time_since_epoch()).count();
+    if (!wall_) wall_ = statchan::WallClock::now();
+    const auto ns = duration_cast<nanoseconds>(wall_->at(time).time_since_epoch()).count();
     return ns < 0 ? 0 : static_cast<std::uint64_t>(ns);
 }
 

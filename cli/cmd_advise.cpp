@@ -64,8 +64,9 @@ void check(AdviseOptions& options) {
 Result<void> run_advise(Context& context, AdviseOptions& options) {
     check(options);
     const bool default_file = options.results.empty();
-    auto results =
-        measure::read_results(default_file ? measure::default_folder() : options.results);
+    auto from = default_file ? measure::default_folder() : options.results;
+    if (!from) return failure(from);
+    auto results = measure::read_results(*from);
     if (!results && default_file) {
         return failure(make_error_code(std::errc::no_such_file_or_directory),
                        "advise: read what was measured", "nothing was measured on this machine yet",

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "command.hpp"
+#include "json.hpp"
 #include "measure/check_advice.hpp"
 #include "measure/compare.hpp"
 #include "measure/report_html.hpp"
@@ -143,23 +144,24 @@ Result<void> run_compare(Context& context, CompareCommand& command) {
     auto results = measure::compare(command.options, show_progress, stop_requested);
     if (::isatty(2) == 1) remark("\r\033[K");
     if (!results) return failure(results);
-    results->set_command(command_typed());
-    // What was asked for in part is no basis for advice.
+    results->set_command(valid_utf8(command_typed()));
+    // What was asked for in part, or ended early, is no basis for advice.
     const bool whole = command.options.workloads.empty() && command.options.transports.empty() &&
-                       command.options.source.empty();
+                       command.options.source.empty() && results->complete();
     if (!command.folder.empty() || whole) {
-        const auto folder = command.folder.empty() ? measure::default_folder() : command.folder;
-        if (auto written = write_all(*results, folder); !written) return written;
+        auto folder = command.folder.empty() ? measure::default_folder() : command.folder;
+        if (!folder) return failure(folder);
+        if (auto written = write_all(*results, *folder); !written) return written;
     }
-    if (context.json && !command.check_advice)
+    const bool checks_advice = command.check_advice && results->complete();
+    if (context.json && !checks_advice)
         context.out.write(measure::to_json(*results));
     else if (!context.json)
         measure::print_report(context.out, *results);
     if (const auto wrong = measure::faults(*results); wrong != 0)
         return failure(statchan::errc::bad_data, "compare transports",
                        fmt::format("{} of {} points do not add up", wrong, results->points_size()));
-    if (command.check_advice && results->complete())
-        return check_advice(context, command, *results);
+    if (checks_advice) return check_advice(context, command, *results);
     return {};
 }
 

@@ -71,7 +71,6 @@ Result<void> run_monitor(Context& context, const MonitorOptions& options) {
     if (!client) return failure(client);
     auto events = client->events();
     if (!events) return failure(events);
-    const Clock clock;
     const auto start = steady_clock::now();
     for (std::uint64_t shown = 0; options.count == 0 || shown < options.count;) {
         const auto passed = steady_clock::now() - start;
@@ -84,7 +83,7 @@ Result<void> run_monitor(Context& context, const MonitorOptions& options) {
             if (context.out.reader_gone()) break;
             continue;
         }
-        show(context, {**event, clock});
+        show(context, {**event, Clock{}});  // anew: somebody may have set it
         ++shown;
         if (!context.out.flush()) break;
     }

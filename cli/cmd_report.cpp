@@ -28,7 +28,13 @@ Result<void> run_report(Context& context, const ReportCommand& command) {
     if (!command.html.empty())
         return measure::write_file(command.html, measure::html_report(runs, files));
     if (context.json) {
-        for (const auto& run : runs) context.out.write(measure::to_json(run));
+        // one value, whatever its number
+        const bool many = runs.size() > 1;
+        if (many) context.out.write("[\n");
+        for (const auto& run : runs) {
+            context.out.write(measure::to_json(run));
+            if (many) context.out.write(&run == &runs.back() ? "]\n" : ",\n");
+        }
     } else if (runs.size() == 1) {
         measure::print_report(context.out, runs.front());
     } else {

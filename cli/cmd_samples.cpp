@@ -12,6 +12,8 @@
 #include <optional>
 #include <statchan/ordered.hpp>
 #include <thread>
+#include <tuple>
+#include <utility>
 
 #include "channel_text.hpp"
 #include "command.hpp"
@@ -47,9 +49,7 @@ class Destination {
     Destination() = default;
     Destination(const Destination&) = delete;
     Destination& operator=(const Destination&) = delete;
-    ~Destination() {
-        if (fd_ >= 0) ::close(fd_);
-    }
+    ~Destination() { std::ignore = close(); }
 
     [[nodiscard]] Result<Out*> open(Context& context, const std::string& name) {
         name_ = name;
@@ -59,10 +59,14 @@ class Destination {
             return failure(std::error_code{errno, std::generic_category()}, what(), why(errno));
         return &file_.emplace(fd_);
     }
-    /// What went wrong with a file; standard output is looked after by main().
-    [[nodiscard]] Result<void> check() const {
-        if (!file_ || file_->error() == 0) return {};
-        const int error = file_->error();
+    /// What went wrong with a file: some disks say only now that they are full. Standard output is
+    /// looked after by main().
+    [[nodiscard]] Result<void> close() {
+        const int fd = std::exchange(fd_, -1);
+        if (fd < 0) return {};
+        const int closing = ::close(fd) == 0 ? 0 : errno;
+        const int error = file_->error() != 0 ? file_->error() : closing;
+        if (error == 0) return {};
         return failure(std::error_code{error, std::generic_category()}, what(), why(error));
     }
 
@@ -337,7 +341,8 @@ Result<void> run_samples(Context& context, const SamplesOptions& options) {
     remark("statctl: reading samples of {} over {}: {}\n", options.source, stream->transport(),
            describe(stream->effective(), stream->requested()));
 
-    catch_switch_requests();
+    const bool shows_nothing = options.quiet || (!options.file.empty() && options.file != "-");
+    catch_switch_requests(shows_nothing || ::isatty(STDOUT_FILENO) == 1);
     Reader reader{options, *client, *stream, *sink, **out};
     auto result = reader.run();
     if (result) result = reader.show_held();
@@ -357,7 +362,7 @@ Result<void> run_samples(Context& context, const SamplesOptions& options) {
     if (!ledger) return tl::unexpected(ledger.error());
     if (reader.late() != 0)
         remark("statctl: {} samples came too late to be put in order\n", reader.late());
-    if (result = destination.check(); !result) return result;
+    if (result = destination.close(); !result) return result;
     if (options.strict && !ledger->closes()) {
         return failure(statchan::errc::bad_data,
                        fmt::format("close the books of '{}'", options.source),

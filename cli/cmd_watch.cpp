@@ -86,7 +86,12 @@ class Feed {
 
     [[nodiscard]] Result<statchan::Snapshot> take() {
         auto snapshot = take_one();
-        if (snapshot) count(snapshot->info());
+        if (!snapshot) return snapshot;
+        // the client finds another one of that name, whose counters are others
+        if (snapshots_ != 0 && snapshot->info().source != id_)
+            return failure(statchan::errc::end_of_stream, fmt::format("watch '{}'", source_),
+                           "source is gone, and another one has its name");
+        count(snapshot->info());
         return snapshot;
     }
     [[nodiscard]] std::string_view transport() const { return client_.transport(); }
@@ -108,7 +113,10 @@ class Feed {
         }
     }
     void count(const statchan::SnapshotInfo& info) {
-        if (snapshots_++ == 0) first_ = info.generation;
+        if (snapshots_++ == 0) {
+            first_ = info.generation;
+            id_ = info.source;
+        }
         last_ = info.generation;
         if (info.torn) ++torn_;
     }
@@ -117,6 +125,7 @@ class Feed {
     std::string source_;
     std::optional<statchan::LiveSnapshot> live_;
     std::uint64_t snapshots_ = 0;
+    std::uint32_t id_ = 0;     // of the source
     std::uint64_t first_ = 0;  // generation
     std::uint64_t last_ = 0;
     std::uint64_t torn_ = 0;
@@ -169,7 +178,6 @@ class Watcher {
     std::vector<statchan::CounterRef> counters_;
     std::vector<bool> active_;  // has changed since the start, or is to be shown anyway
     bool full_screen_;
-    Clock clock_;
 };
 
 // On a screen a row that changed once stays, so that the eye finds it again; in a log each
@@ -188,17 +196,18 @@ std::vector<RateRow> Watcher::rows(const statchan::Snapshot& before,
 
 void Watcher::show(const statchan::Snapshot& before, const statchan::Snapshot& now) {
     const SnapshotHead head{options_.source, transport_, now.info(), now.counters().size()};
+    const Clock clock;  // anew: somebody may have set it
     const auto shown = rows(before, now);
     auto& out = context_.out;
     if (context_.json) {
         JsonObject object;
-        object.add("unix_ns", clock_.unix_ns(now.info().end)).add(to_json(head));
+        object.add("unix_ns", clock.unix_ns(now.info().end)).add(to_json(head));
         object.add("interval_ns", (now.info().end - before.info().end).count());
         print_json_with_rows<RateRow>(out, object, "counters", rate_columns, shown,
                                       all_in_one_line);
         return;
     }
-    const auto title = fmt::format("{} {}", clock_.time_of_day(now.info().end), describe(head));
+    const auto title = fmt::format("{} {}", clock.time_of_day(now.info().end), describe(head));
     const auto table = to_text<RateRow>(rate_columns, shown);
     if (full_screen_) return print_screen(title, table);
     out.print("{}\n", title);

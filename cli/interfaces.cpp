@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <tuple>
+#include <utility>
 
 namespace statctl {
 
@@ -43,13 +45,18 @@ Link link_of(std::string_view name) {
 
 }  // namespace
 
+Interfaces::Interfaces(std::string source)
+    : source_{std::move(source)}, of_source_{::if_nametoindex(source_.c_str())} {
+    if (of_source_ != 0) std::ignore = find(of_source_);
+}
+
 const Interface& Interfaces::find(std::uint32_t ifindex) {
     const auto [place, is_new] = known_.try_emplace(ifindex);
     auto& interface = place->second;
     if (!is_new) return interface;
     std::array<char, IF_NAMESIZE> name{};
     if (ifindex == 0) {
-        interface.name = fallback_;
+        interface.name = source_;
     } else if (::if_indextoname(ifindex, name.data()) != nullptr) {
         interface.name = name.data();
         interface.link = link_of(interface.name);

@@ -19,13 +19,17 @@ struct Interface {
 /// its last records are shown.
 class Interfaces {
   public:
-    /// @p fallback: name for records that come from no interface.
-    explicit Interfaces(std::string fallback) : fallback_{std::move(fallback)} {}
+    /// @p source: the name of what is read. If an interface is called that, it is looked up at
+    /// once; records that come from no interface are called that, too.
+    explicit Interfaces(std::string source);
 
     [[nodiscard]] const Interface& find(std::uint32_t ifindex);
+    /// Of the source; 0 if no interface is called that.
+    [[nodiscard]] std::uint32_t of_source() const noexcept { return of_source_; }
 
   private:
-    std::string fallback_;
+    std::string source_;
+    std::uint32_t of_source_ = 0;
     std::map<std::uint32_t, Interface> known_;
 };
 

@@ -24,6 +24,11 @@ std::string quoted(std::string_view text) {
 
 }  // namespace
 
+std::string valid_utf8(std::string_view text) {
+    if (needs_no_escape(text)) return std::string{text};
+    return nlohmann::json::parse(quoted(text)).get<std::string>();
+}
+
 Json::Json(double value) {
     if (std::isfinite(value)) text = fmt::to_string(value);
 }

@@ -44,6 +44,9 @@ class JsonObject {
     std::string text_ = "{";
 };
 
+/// The text, with what is no UTF-8 in it replaced.
+[[nodiscard]] std::string valid_utf8(std::string_view text);
+
 class JsonArray {
   public:
     JsonArray& add(const Json& value);

@@ -3,6 +3,7 @@
 // statctl [-t TRANSPORT] [-j] COMMAND [SOURCE] [options]
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -38,10 +39,16 @@ int finish(statctl::Context& context, const statctl::Result<void>& result) {
         const bool usage = result.error() == statchan::errc::unknown_transport;
         return complain(result.error().message(), usage ? bad_usage : failed);
     }
-    // Nobody reads any more, or nobody read and the user ended us: nothing is wrong.
-    if (error != 0 && error != EPIPE && error != EINTR) {
+    // Nobody reads any more: nothing is wrong.
+    if (error == EPIPE) return done;
+    if (error == EINTR)
+        return complain("write standard output: ended before all of it was read", failed);
+    if (error != 0)
         return complain("write standard output: " + std::generic_category().message(error), failed);
-    }
+    // some disks say only now that they are full
+    const int last = ::dup(STDOUT_FILENO);
+    if (last >= 0 && ::close(last) != 0 && errno != EINTR)
+        return complain("write standard output: " + std::generic_category().message(errno), failed);
     return done;
 }
 

@@ -7,33 +7,45 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <climits>
 #include <cstdlib>
+#include <optional>
 #include <string_view>
 
 #include "signals.hpp"
 
 namespace statctl {
 
+// Without waiting for a reader once the user waits for us: a reader that is slow gets all, one that
+// takes nothing for so long does not.
 bool Out::flush() {
+    constexpr std::chrono::seconds patience{1};
+    using clock = std::chrono::steady_clock;
     const char* data = buffer_.data();
     std::size_t left = buffer_.size();
-    while (left != 0 && error_ == 0) {
-        const auto n = ::write(fd_, data, left);
-        const auto written = static_cast<std::size_t>(std::max<ssize_t>(n, 0));
+    for (std::optional<clock::time_point> taken; left != 0 && error_ == 0;) {
+        const bool stopping = stop_requested();
+        // a pipe that can be written takes so much without waiting
+        const auto n = ::write(fd_, data, stopping ? std::min<std::size_t>(left, PIPE_BUF) : left);
         const int failed = n < 0 ? errno : 0;
-        data += written;
-        left -= written;
-        if (failed == EAGAIN) {
-            pollfd writable{.fd = fd_, .events = POLLOUT, .revents = 0};
-            ::poll(&writable, 1, static_cast<int>(tick.count()));
-        } else if (failed != 0 && failed != EINTR) {
-            error_ = failed;
+        if (failed != 0 && failed != EAGAIN && failed != EINTR) error_ = failed;
+        if (n > 0) {
+            data += n;
+            left -= static_cast<std::size_t>(n);
         }
-        // nobody reads, and the user waits for us no longer
-        if (error_ == 0 && left != 0 && stop_requested()) error_ = EINTR;
+        if (n > 0 || !taken) taken = clock::now();
+        while (left != 0 && error_ == 0 && (failed == EAGAIN || stop_requested()) && !writable()) {
+            if (stop_requested() && clock::now() - *taken > patience) error_ = EINTR;
+        }
     }
     buffer_.clear();
     return error_ == 0;
+}
+
+bool Out::writable() const {
+    pollfd watched{.fd = fd_, .events = POLLOUT, .revents = 0};
+    return ::poll(&watched, 1, static_cast<int>(tick.count())) == 1;
 }
 
 bool Out::reader_gone() {

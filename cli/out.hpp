@@ -43,6 +43,9 @@ class Out {
   private:
     static constexpr std::size_t flush_bytes = 1U << 16;
 
+    /// Waits a moment for it.
+    [[nodiscard]] bool writable() const;
+
     int fd_;
     int error_ = 0;
     fmt::memory_buffer buffer_;

@@ -129,7 +129,7 @@ void PcapngSink::gap(const Gap& gap) {
 }
 
 void PcapngSink::end(const statchan::Ledger& ledger) {
-    if (seen_.empty()) seen(0);
+    if (seen_.empty()) seen(interfaces_.of_source());
     const auto lost = lost_total(ledger.total());
     for (const auto& [ifindex, interface] : seen_) {
         // The ledger does not tell losses of one interface from those of another.

@@ -127,8 +127,8 @@ class TextSink final : public LineSink {
 
     void sample(const Sample& sample) override {
         const auto line = row(sample);
-        out_.print("{} {:<5} {:<3} {}", clock_.time_of_day(sample.time()), line.interface.name,
-                   direction(line).text, summary(line));
+        out_.print("{} {:<5} {:<3} {}", clock_.time_of_day(sample.time()),
+                   printable(line.interface.name), direction(line).text, summary(line));
         if (style_.verbose) {
             out_.print(" [cpu {} seq {} 1:{} queue {} captured {}]", sample.cpu(), sample.seq(),
                        sample.rate(), queue(line).text, sample.payload().size());

@@ -59,11 +59,11 @@ bool key_pressed(char wanted) {
 
 }  // namespace
 
-void catch_switch_requests() {
+void catch_switch_requests(bool keys_are_free) {
     struct sigaction action {};
     action.sa_handler = on_switch_signal;
     ::sigaction(SIGUSR1, &action, nullptr);
-    if (::tcgetattr(STDIN_FILENO, &as_it_was) != 0 || !terminal_is_ours()) return;
+    if (!keys_are_free || ::tcgetattr(STDIN_FILENO, &as_it_was) != 0 || !terminal_is_ours()) return;
     auto keys = as_it_was;
     keys.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
     keys.c_cc[VMIN] = 1;
@@ -76,7 +76,7 @@ void catch_switch_requests() {
 bool switch_requested() noexcept {
     const bool signalled = switches != 0;
     switches = 0;
-    return (::isatty(STDIN_FILENO) == 1 && terminal_is_ours() && key_pressed('t')) || signalled;
+    return (keys_are_ours != 0 && terminal_is_ours() && key_pressed('t')) || signalled;
 }
 
 void catch_stop_signals() {
@@ -84,6 +84,10 @@ void catch_stop_signals() {
     action.sa_handler = on_stop_signal;  // no SA_RESTART: waits shall end
     ::sigaction(SIGINT, &action, nullptr);
     ::sigaction(SIGTERM, &action, nullptr);
+    // the terminal is gone; under nohup that is no reason
+    struct sigaction inherited {};
+    if (::sigaction(SIGHUP, nullptr, &inherited) == 0 && inherited.sa_handler != SIG_IGN)
+        ::sigaction(SIGHUP, &action, nullptr);
 }
 
 bool stop_requested() noexcept { return stop != 0; }

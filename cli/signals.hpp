@@ -7,15 +7,17 @@
 
 namespace statctl {
 
-/// From now on SIGINT and SIGTERM ask for a clean end; one that comes seconds later ends at once.
+/// From now on SIGINT, SIGTERM and SIGHUP ask for a clean end; one that comes seconds later ends at
+/// once.
 void catch_stop_signals();
 
 /// One of them came.
 [[nodiscard]] bool stop_requested() noexcept;
 
 /// From now on SIGUSR1 asks for another transport, and so does the key t if standard input is a
-/// terminal, which is set to give keys at once until the process ends.
-void catch_switch_requests();
+/// terminal, which is set to give keys at once until the process ends. @p keys_are_free: no pager
+/// behind us reads them.
+void catch_switch_requests(bool keys_are_free);
 
 /// Somebody asked, since the last time this was called.
 [[nodiscard]] bool switch_requested() noexcept;

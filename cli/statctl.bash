@@ -22,18 +22,37 @@ _statctl_words() {
 	source) _statctl_commands source ;;
 	'source add') echo netdev synth ;;
 	'source add netdev') ls /sys/class/net ;;
-	'source del' | set | schema | get | watch | samples) _statctl_column 2 sources ;;
+	'source del' | set | schema | get | watch | samples | verify) _statctl_column 2 sources ;;
 	ledger) _statctl_column 1 ledger ;;
 	esac
 }
 
+# Options that are followed by a value: those with a capital word in --help.
+_statctl_values() {
+	statctl "$@" --help | sed -nE 's/^  (-[a-zA-Z],)?(--[a-z-]+) [A-Z0-9].*/\1 \2/p' | tr -s ', ' '\n'
+}
+
 _statctl() {
-	local current=${COMP_WORDS[COMP_CWORD]} word before='' words
+	local current=${COMP_WORDS[COMP_CWORD]} word before='' words values
 	local -a command=()
+	values=$(_statctl_values 2>/dev/null)
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-		[[ $word = -* || $before = -t || $before = --transport ]] || command+=("$word")
+		case $word in
+		=) continue ;; # bash ends words there, and at ':'
+		:) before=: && continue ;;
+		-*) ;;
+		*)
+			if [[ $before = : ]] || grep -qxF -- "$before" <<<"$values"; then
+				word=''
+			else
+				command+=("$word")
+				((${#command[@]} > 1)) || values+=$'\n'$(_statctl_values "$word" 2>/dev/null)
+			fi
+			;;
+		esac
 		before=$word
 	done
+	[[ $current != = && $current != : ]] || current=''
 	case $before,$current in
 	-t,* | --transport,*) words=$(_statctl_column 1 transports) ;;
 	-w,* | --write,*) return ;; # a file

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <iterator>
 
 namespace statctl {
 
@@ -18,12 +19,19 @@ std::size_t places(std::string_view text) {
 }  // namespace
 
 std::string printable(std::string text) {
-    const auto controls = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
-    if (std::none_of(text.begin(), text.end(), controls)) return text;
+    // of C1, which are two bytes in UTF-8, the second one: without it the first shows nothing
+    const auto controls = [&](std::size_t i) {
+        const auto c = static_cast<unsigned char>(text[i]);
+        return c < 0x20 || c == 0x7f || (c >= 0x80 && c < 0xa0 && i > 0 && text[i - 1] == '\xc2');
+    };
     std::string shown;
-    for (const auto each : text) {
-        const auto c = static_cast<unsigned char>(each);
-        shown += controls(c) ? fmt::format("\\x{:02x}", c) : std::string(1, each);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (controls(i)) {
+            fmt::format_to(std::back_inserter(shown), "\\x{:02x}",
+                           static_cast<unsigned char>(text[i]));
+        } else {
+            shown += text[i];
+        }
     }
     return shown;
 }

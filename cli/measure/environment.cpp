@@ -11,6 +11,8 @@
 #include <statchan/client.hpp>
 #include <string>
 
+#include "json.hpp"
+
 namespace statctl::measure {
 
 namespace {
@@ -19,7 +21,7 @@ std::string first_line(const std::filesystem::path& path) {
     std::ifstream file{path};
     std::string line;
     std::getline(file, line);
-    return line;
+    return valid_utf8(line);
 }
 
 // "model name\t: QEMU TCG CPU version 2.5+" of the first CPU.
@@ -28,7 +30,7 @@ std::string cpu_model() {
     for (std::string line; std::getline(file, line);) {
         const auto colon = line.find(": ");
         if (line.starts_with("model name") && colon != std::string::npos)
-            return line.substr(colon + 2);
+            return valid_utf8(line.substr(colon + 2));
     }
     return {};
 }
@@ -56,7 +58,7 @@ statchan::results::Environment environment() {
     e.set_cpus(static_cast<std::uint32_t>(::sysconf(_SC_NPROCESSORS_ONLN)));
     e.set_page_size(static_cast<std::uint32_t>(::sysconf(_SC_PAGESIZE)));
     const char* accelerator = std::getenv("STATCHAN_ACCEL");
-    if (accelerator != nullptr) e.set_accelerator(accelerator);
+    if (accelerator != nullptr) e.set_accelerator(valid_utf8(accelerator));
     e.set_instructions(e.accelerator() == "icount");
     add_mitigations(e);
     e.set_governor(first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"));

@@ -119,7 +119,7 @@ std::string describe_load(const Point& point) {
     if (load.buffer() != 0) add(format_size(load.buffer()) + " buffer");
     if (load.rate() != 0) add(fmt::format("{:.0f}/s", load.rate()));
     if (load.share() != 0) add(fmt::format("{:.0f} % of its capacity", load.share() * 100));
-    return text;
+    return printable(std::move(text));
 }
 
 namespace {
@@ -212,8 +212,8 @@ void print_group(Out& out, const Section& section, const std::vector<const Point
 void print_words(Out& out, const std::vector<Paragraph>& paragraphs, std::string_view workload) {
     for (const auto& paragraph : paragraphs) {
         if (paragraph.workload != workload) continue;
-        for (const auto& finding : paragraph.findings) out.print("- {}\n", finding.text);
-        if (!paragraph.noise.empty()) out.print("- {}\n\n", paragraph.noise);
+        for (const auto& finding : paragraph.findings) out.print("- {}\n", printable(finding.text));
+        if (!paragraph.noise.empty()) out.print("- {}\n\n", printable(paragraph.noise));
     }
 }
 
@@ -231,10 +231,10 @@ Cell ratio_cell(const Metric& first, const Metric& other, double drift, std::siz
 }  // namespace
 
 std::string describe(const statchan::results::Environment& e) {
-    return fmt::format(
+    return printable(fmt::format(
         "Linux {}, {}, {} CPUs, {}, pages of {} bytes, clock {}{}", e.kernel(), e.cpu(), e.cpus(),
         e.accelerator().empty() ? std::string{"no lab"} : "accelerator " + e.accelerator(),
-        e.page_size(), e.clock(), e.instructions() ? "; one ns is one instruction" : "");
+        e.page_size(), e.clock(), e.instructions() ? "; one ns is one instruction" : ""));
 }
 
 std::string_view main_figure(std::string_view workload) {
@@ -261,7 +261,7 @@ void print_report(Out& out, const Results& results) {
         for (const auto& group : groups) print_group(out, section, group);
         print_words(out, paragraphs, section.workload);
     }
-    for (const auto& caveat : caveats(results)) out.print("Mind: {}\n", caveat);
+    for (const auto& caveat : caveats(results)) out.print("Mind: {}\n", printable(caveat));
 }
 
 void print_comparison(Out& out, std::span<const Results> runs, std::span<const std::string> names) {

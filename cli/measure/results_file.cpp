@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 #include "measure/results_file.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <google/protobuf/util/json_util.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
+#include <string_view>
 
 namespace statctl::measure {
 
@@ -23,33 +27,48 @@ tl::unexpected<statchan::Error> failure(int error, std::string doing) {
                                           {}});
 }
 
+// 0 or errno. Some disks say only at the end that they are full.
+int write_to(const std::string& path, int flags, std::string_view text) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | flags, 0666);
+    if (fd < 0) return errno;
+    int error = 0;
+    while (error == 0 && !text.empty()) {
+        const auto n = ::write(fd, text.data(), text.size());
+        if (n >= 0) text.remove_prefix(static_cast<std::size_t>(n));
+        if (n < 0 && errno != EINTR) error = errno;
+    }
+    if (::close(fd) != 0 && error == 0) error = errno;
+    return error;
+}
+
 }  // namespace
 
 statchan::Result<void> write_file(const std::filesystem::path& path, const std::string& text) {
-    // What is there stays until the new one is whole: the disk may be full. A device, or a pipe, is
-    // written as it is.
+    // What is there stays until the new one is whole: the disk may be full. What is no file, or
+    // only leads to one, stays what it is, and is written to: a device, a pipe, /dev/stdout.
     std::error_code none;
-    const auto status = std::filesystem::status(path, none);
+    const auto status = std::filesystem::symlink_status(path, none);
     const bool replaces = !std::filesystem::exists(status) || is_regular_file(status);
-    const auto to = replaces ? std::filesystem::path{path.string() + ".new"} : path;
-    errno = 0;
-    std::ofstream file{to, std::ios::binary | std::ios::trunc};
-    file.write(text.data(), static_cast<std::streamsize>(text.size()));
-    file.close();
-    if (file && replaces && ::rename(to.c_str(), path.c_str()) == 0) return {};
-    if (file && !replaces) return {};
-    const int error = errno != 0 ? errno : EIO;
-    if (replaces) std::filesystem::remove(to, none);
+    // nobody else's: another statctl may write there, too
+    const auto to = replaces ? fmt::format("{}.{}.new", path.string(), ::getpid()) : path.string();
+    int error = write_to(to, replaces ? O_CREAT | O_EXCL : O_TRUNC, text);
+    if (error == EEXIST) return failure(error, fmt::format("write '{}'", to));
+    if (error == 0 && replaces && ::rename(to.c_str(), path.c_str()) != 0) error = errno;
+    if (error == 0) return {};
+    if (replaces) ::unlink(to.c_str());
     return failure(error, fmt::format("write '{}'", path.string()));
 }
 
-std::string default_folder() {
+statchan::Result<std::string> default_folder() {
+    // the specification ignores one that is not absolute
     const char* state = std::getenv("XDG_STATE_HOME");
+    if (state != nullptr && *state == '/') return std::string{state} + "/statchan/compare";
     const char* home = std::getenv("HOME");
-    const std::string base = state != nullptr && *state != 0
-                                 ? state
-                                 : std::string{home != nullptr ? home : "/tmp"} + "/.local/state";
-    return base + "/statchan/compare";
+    if (home != nullptr && *home == '/')
+        return std::string{home} + "/.local/state/statchan/compare";
+    return tl::unexpected(statchan::Error{
+        std::make_error_code(std::errc::no_such_file_or_directory), "find the folder of results",
+        "neither XDG_STATE_HOME nor HOME says where it is", "name one: --out, --results"});
 }
 
 std::string to_json(const statchan::results::Results& results) {
@@ -59,7 +78,8 @@ std::string to_json(const statchan::results::Results& results) {
     // so that a program need not know which fields may be missing
     options.always_print_primitive_fields = true;
     std::string text;
-    if (!google::protobuf::util::MessageToJsonString(results, &text, options).ok()) return {};
+    const auto status = google::protobuf::util::MessageToJsonString(results, &text, options);
+    if (!status.ok()) throw std::runtime_error{"write results as JSON: " + status.ToString()};
     return text;
 }
 

@@ -15,17 +15,17 @@ namespace statctl::measure {
 [[nodiscard]] statchan::Result<void> write_results(const statchan::results::Results& results,
                                                    const std::string& folder);
 
-/// Writes a file, or over it.
+/// Writes a file, in the place of the one that is there when it is whole; or to what is no file.
 [[nodiscard]] statchan::Result<void> write_file(const std::filesystem::path& path,
                                                 const std::string& text);
 
 /// Where compare leaves its results if it is not told: in $XDG_STATE_HOME, else ~/.local/state.
-[[nodiscard]] std::string default_folder();
+[[nodiscard]] statchan::Result<std::string> default_folder();
 
 /// Reads a results.pb, or the one in a folder.
 [[nodiscard]] statchan::Result<statchan::results::Results> read_results(const std::string& path);
 
-/// As in results.json.
+/// As in results.json. Throws std::runtime_error if they are no text.
 [[nodiscard]] std::string to_json(const statchan::results::Results& results);
 
 }  // namespace statctl::measure

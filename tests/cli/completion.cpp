@@ -11,10 +11,11 @@
 namespace {
 
 // What bash offers for the last of the words.
-std::string completed(const std::string& words, const std::string& before = {}) {
+std::string completed(const std::string& words, const std::string& before = {},
+                      const std::string& after = {}) {
     const auto outcome = test::shell(
-        "bash -c '" + before +
-        "statctl() { \"$STATCTL\" \"$@\"; }; . " STATCTL_COMPLETION "; COMP_WORDS=(" + words +
+        "bash -c '" + before + "statctl() { \"$STATCTL\" \"$@\"; }; . " STATCTL_COMPLETION "; " +
+        after + "COMP_WORDS=(" + words +
         "); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _statctl; echo \"${COMPREPLY[*]}\"'");
     return outcome.out + outcome.err;
 }
@@ -28,6 +29,18 @@ TEST(Completion, OfCommandsTransportsAndOptions) {
     EXPECT_EQ(completed("statctl source add n"), "netdev\n");
     EXPECT_EQ(completed("statctl -t mmap samples eth0 --wa"), "--watermark --watermark-bytes\n");
     EXPECT_EQ(completed("statctl samples eth0 -w \"\""), "\n");
+}
+
+// What an option is given is no command, nor the name of a source; bash ends words at = and :.
+TEST(Completion, ValuesOfOptionsAreSkipped) {
+    EXPECT_EQ(completed("statctl --transport = mmap wa"), "watch\n");
+    EXPECT_EQ(completed("statctl --transport = net"), "netlink netlink-nl\n");
+    const std::string stub = R"x(_statctl_column() { [[ $2 != sources ]] || echo "source$1"; }; )x";
+    for (const std::string words :
+         {"watch -i 1s", "samples --rate 1 : 100", "samples -c 5 --strict", "verify"}) {
+        SCOPED_TRACE(words);
+        EXPECT_EQ(completed("statctl " + words + " so", "", stub), "source2\n");
+    }
 }
 
 // Linux lets anybody who may make one call an interface so.

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <vector>
 
 #include "run.hpp"
 #include "signals.hpp"
@@ -79,6 +81,40 @@ TEST_P(OutputNobodyReads, IsEndedByASignal) {
     EXPECT_EQ(WEXITSTATUS(status), EINTR);
     ::close(ends[0]);
     ::close(ends[1]);
+}
+
+// Slow is not gone: what was written before the signal arrives whole.
+TEST_P(OutputNobodyReads, ASlowReaderGetsAll) {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe2(ends.data(), GetParam()), 0);
+    constexpr std::size_t all = 1U << 20;
+    const auto child = ::fork();
+    if (child == 0) {
+        ::close(ends[0]);
+        ::alarm(20);
+        statctl::catch_stop_signals();
+        statctl::Out out{ends[1]};
+        out.write(std::string(all, 'x'));
+        std::_Exit(out.error());
+    }
+    ::close(ends[1]);
+    std::vector<char> room(16'384);
+    std::size_t got = 0;
+    pollfd ready{.fd = ends[0], .events = POLLIN, .revents = 0};
+    while (::poll(&ready, 1, 20'000) == 1) {
+        if (got == room.size()) ::kill(child, SIGINT);
+        const auto n = ::read(ends[0], room.data(), room.size());
+        if (n == 0) break;
+        ASSERT_GT(n, 0);
+        got += static_cast<std::size_t>(n);
+        ::usleep(2000);
+    }
+    EXPECT_EQ(got, all);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status));
+    EXPECT_EQ(WEXITSTATUS(status), 0);
+    ::close(ends[0]);
 }
 
 INSTANTIATE_TEST_SUITE_P(, OutputNobodyReads, testing::Values(0, O_NONBLOCK),
