@@ -64,7 +64,8 @@ static bool name_legal(const char *name)
 	if (!len || len == STATCHAN_NAME_MAX)
 		return false;
 	for (i = 0; i < len; i++)
-		if (!isalnum(name[i]) && !strchr("_.:@-", name[i]))
+		if (!(isascii(name[i]) && isalnum(name[i])) &&
+		    !strchr("_.:@-", name[i]))
 			return false;
 	/* it names a folder, too */
 	return strcmp(name, ".") && strcmp(name, "..");

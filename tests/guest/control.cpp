@@ -76,6 +76,7 @@ TEST_P(Control, RefusesBadNamesAndKinds) {
     expect_refused("a/b", "synth", "", std::errc::invalid_argument, {"a/b"});
     expect_refused("..", "synth", "", std::errc::invalid_argument, {".."});
     expect_refused("", "synth", "", std::errc::invalid_argument, {});
+    expect_refused("caf\xe9", "synth", "", std::errc::invalid_argument, {"caf"});
     expect_refused(std::string(32, 'n'), "synth", "", std::errc::invalid_argument, {"31"});
     expect_refused("bad", "unheard", "", std::errc::operation_not_supported, {"unheard"});
     Synth synth;

@@ -124,8 +124,9 @@
  *
  * ERRORS
  *
- * A failed ioctl or read leaves a sentence for people behind:
- * STATCHAN_IOC_ERROR; not -EAGAIN. An answer that can not be written (-EFAULT):
+ * A failed ioctl or read leaves a sentence for people behind, if there is more to
+ * say than the errno, else "": STATCHAN_IOC_ERROR. -EAGAIN and -ENOTTY leave the
+ * last one. An answer that can not be written (-EFAULT):
  * records of READ come again, the channel of CHANNEL_OPEN is closed again; what
  * SOURCE_ADD has made stays, and so what RELAY_STATE was given back.
  * Generic netlink carries the same sentence as extended acknowledgment.
@@ -165,7 +166,7 @@
 #define STATCHAN_ALIGN		8	/* of records in every buffer */
 #define STATCHAN_SNAPLEN_MAX	32768	/* captured bytes of one record */
 #define STATCHAN_COUNTERS_MAX	(8U << 20)	/* of one source: 64 MiB */
-#define STATCHAN_CHANNELS_MAX	128	/* of samples, open on one source */
+#define STATCHAN_CHANNELS_MAX	128	/* of samples, that listen to one source */
 #define STATCHAN_RATE_MAX	(1U << 30)
 
 #define STATCHAN_UNAVAILABLE	(~0ULL)	/* a value this transport can't know */
@@ -375,7 +376,8 @@ struct statchan_lost {
  * @truncated:	of the accepted, those cut to snaplen
  * @wakeups:	notifications sent to the consumer
  * @consumed:	records the consumer took, where the kernel can know
- * @bytes:	accepted, heads and padding included
+ * @bytes:	of the accepted and of the losses told, with heads and padding to
+ *		STATCHAN_ALIGN
  * @lost:	by enum statchan_lost_reason
  *
  * A value that can't be known is STATCHAN_UNAVAILABLE.
@@ -437,7 +439,7 @@ struct statchan_ledger {
 #define STATCHAN_MMAP_LIVE	(1ULL << 41)
 #define STATCHAN_MMAP_CALIBRATE	(1ULL << 42)	/* see struct statchan_calibrate */
 
-#define STATCHAN_RING_EOS	0x1U	/* source gone or stopped: nothing follows head */
+#define STATCHAN_RING_EOS	0x1U	/* nothing follows head: see STATCHAN_CHAN_EOS */
 
 struct statchan_ring_consumer {
 	__u64 pos;		/* written by the consumer only */
@@ -618,7 +620,7 @@ struct statchan_source_info {
 	__u64 observed;			/* packets seen by the sampler */
 	__u64 emitted;			/* records emitted, all CPUs */
 	__u32 rate;			/* 1 in rate is sampled */
-	__u32 channels;			/* open sample channels */
+	__u32 channels;			/* of samples, that listen */
 };
 
 /* The source with the smallest id greater than id; -ENOENT after the last. */
@@ -662,16 +664,17 @@ enum statchan_mode {
 
 /**
  * struct statchan_channel_config - what a channel may choose; 0: the default
- * @rate:	1 in rate packets. The first channel of a source sets the source's
- *		rate; a later one must ask for a multiple of it. 0: as it is
+ * @rate:	1 in rate packets. A channel that opens while none listens sets the
+ *		source's rate; a later one must ask for a multiple of it. 0: as it is
  * @snaplen:	captured bytes of a record, at most
  * @watermark_records: announce after so many records, or
  * @watermark_bytes:   so many bytes, per CPU, whichever comes first
- * @timeout_ns: announce what waits so long. STATCHAN_TIMEOUT_NEVER: don't
+ * @timeout_ns: announce what waits so long, at most 2^63 - 1.
+ *		STATCHAN_TIMEOUT_NEVER: don't
  * @buffer_size: bytes per CPU
  * @subbufs:	relay: sub-buffers per CPU, at least 2
  * @mode:	enum statchan_mode
- * @period_ns:	live snapshots: between refreshes
+ * @period_ns:	live snapshots: between refreshes, at most 1 day
  *
  * In the answer: what is in force; 0 is what this channel has no use for.
  */
@@ -720,7 +723,8 @@ struct statchan_channel_info {
 	struct statchan_channel_config got;
 };
 
-#define STATCHAN_CHAN_EOS	0x1U	/* the source is gone, or the channel stopped */
+/* the source is gone, or ended its streams, or the channel was stopped */
+#define STATCHAN_CHAN_EOS	0x1U
 #define STATCHAN_CHAN_SHARED	0x2U	/* netlink: others had opened it before */
 
 /* START, STOP: see above. A channel that has ended stays as it is. */
@@ -737,7 +741,9 @@ struct statchan_read {
 	__u64 records;		/* out */
 };		/* next record does not fit: -EMSGSIZE, len = room it needs */
 
-/* Ledger of a channel: an entry for each possible CPU */
+/* Ledger of a channel: an entry for each number below nr_cpus; zeroes, and first_seq
+ * unavailable, for a CPU that is not possible
+ */
 struct statchan_ledger_req {
 	__u32 size;
 	__u32 channel;		/* 0: the one of this descriptor */
@@ -941,7 +947,7 @@ enum statchan_event {
 	STATCHAN_EVENT_SOURCE_CHANGED = 3,	/* parameters or sampling rate */
 	STATCHAN_EVENT_CHANNEL_OPENED = 4,
 	STATCHAN_EVENT_CHANNEL_CLOSED = 5,
-	STATCHAN_EVENT_THRESHOLD = 6,		/* raised by a source */
+	STATCHAN_EVENT_THRESHOLD = 6,		/* for sources to raise; none of ours does */
 };
 
 #endif /* _UAPI_LINUX_STATCHAN_H */

@@ -42,7 +42,7 @@ struct statchan_field_desc {
 
 /**
  * struct statchan_group_desc - fields that all instances of a thing have
- * @name:	e.g. "port"; copied
+ * @name:	e.g. "port", not empty; copied
  * @instances:	how many of them, at least 1
  * @n_fields:	at least 1
  * @fields:	array of @n_fields; copied
@@ -56,7 +56,7 @@ struct statchan_group_desc {
 
 /**
  * struct statchan_schema_desc - all counters of a source
- * @n_groups:	at least 1
+ * @n_groups:	1 to 1024
  * @groups:	array of @n_groups; copied
  *
  * A snapshot's values are in the order of the groups, in a group by instance,
@@ -98,12 +98,20 @@ int statchan_err(struct statchan_err *err, int code, const char *fmt, ...);
  *		May or in STATCHAN_SNAP_ATOMIC or STATCHAN_SNAP_TORN. 0 or errno;
  *		-ESTALE says that the schema does not fit any more.
  * @listen:	optional. Called with true when the first sample channel opens,
- *		which then sees all that is emitted, and with false after the
- *		last has closed. Process context, may sleep, serialised. An
- *		errno, with a sentence, refuses the channel; false can't fail.
+ *		which then sees all that is emitted, and with false when none
+ *		listens any more: the last was closed or stopped, or the source
+ *		ended its streams or is unregistered. Process context, may sleep,
+ *		serialised. An errno, with a sentence, refuses the channel;
+ *		false can't fail.
  * @rate:	optional. The sampling rate is now 1 in @rate; or errno, with
  *		a sentence. Process context, may sleep, serialised. Without it
- *		only rate 1 is accepted.
+ *		only rate 1 is accepted. Who has no sampler in hardware returns
+ *		0 and asks statchan_sampled() for each packet.
+ *
+ * Callbacks run under locks of the source, for which unregister, end_streams and
+ * kind_gone wait: who calls those holds no lock that a callback takes. They may call
+ * statchan_source_event(), and may come before statchan_source_register() has
+ * returned, even if that fails.
  */
 struct statchan_source_ops {
 	struct module *owner;
@@ -114,8 +122,10 @@ struct statchan_source_ops {
 
 /**
  * statchan_source_register() - make a source known
- * @net:	namespace in which it is visible; &init_net for hardware
- * @name:	at most STATCHAN_NAME_MAX - 1 of [A-Za-z0-9_.:@-]; unique in @net
+ * @net:	namespace in which it is visible; &init_net for hardware. Another one
+ *		must outlive the source: unregister in a pernet exit of your own
+ * @name:	at most STATCHAN_NAME_MAX - 1 of [A-Za-z0-9_.:@-], not "." or "..";
+ *		unique in @net
  * @ops:	kept, not copied
  * @schema:	copied
  * @priv:	handed to the callbacks
@@ -243,7 +253,8 @@ static inline bool statchan_sampled(struct statchan_source *src)
  *
  * Takes the next sequence number of this CPU and writes the record once per
  * channel; what can't be written is counted in the channel's ledger. Never
- * sleeps, never waits for a consumer. Any context but NMI.
+ * sleeps, never waits for a consumer. Samples nothing itself: see
+ * statchan_sampled(). Any context but NMI.
  */
 static inline void statchan_emit(struct statchan_source *src,
 				 const struct statchan_sample *sample)
@@ -281,7 +292,7 @@ struct statchan_param {
  * struct statchan_kind - a factory of sources
  * @name:	as the user writes it
  * @owner:	module
- * @n_params, @params: the keys it takes; at most 24
+ * @n_params, @params: the keys it takes; at most 24. "rate" is the core's
  * @create:	make and register a source. @values has @n_params entries, checked
  *		against min and max. Return the source or ERR_PTR with a sentence.
  *		Process context, may sleep; one at a time.

@@ -51,7 +51,7 @@ struct STATCHAN_API LedgerEntry {
     Count truncated{};  ///< of the accepted, those cut to snaplen
     Count wakeups{};    ///< notifications sent to the consumer
     Count consumed{};   ///< taken by the consumer, where the kernel can know
-    Count bytes{};      ///< accepted, heads and padding included
+    Count bytes{};      ///< of the accepted and of the losses told, with heads and padding
     LostCounts lost{};
 
     /// Sum of the available losses.
