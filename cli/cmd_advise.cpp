@@ -2,13 +2,16 @@
 //
 // statctl advise: which transport, from what was measured on this machine.
 #include <fmt/format.h>
+#include <sys/utsname.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 
 #include "command.hpp"
 #include "measure/advise.hpp"
 #include "measure/results_file.hpp"
+#include "measure/verdict.hpp"
 #include "table.hpp"
 
 namespace statctl {
@@ -27,9 +30,15 @@ struct AdviseOptions {
     std::string results;
 };
 
+// "?" is not "no": what would tell was not measured.
+Cell can(const Verdict& v) {
+    if (v.unmeasured) return {nullptr, "?"};
+    return v.excluded.empty();
+}
+
 constexpr std::array<Column<Verdict>, 5> advice_columns{{
     {"transport", Align::left, [](const Verdict& v) -> Cell { return v.transport; }},
-    {"can", Align::left, [](const Verdict& v) -> Cell { return v.excluded.empty(); }},
+    {"can", Align::left, can},
     {"cpu_share", Align::right,
      [](const Verdict& v) -> Cell {
          if (!v.excluded.empty()) return std::nullopt;
@@ -37,8 +46,8 @@ constexpr std::array<Column<Verdict>, 5> advice_columns{{
      }},
     {"uncertainty", Align::right,
      [](const Verdict& v) -> Cell {
-         if (!v.excluded.empty()) return std::nullopt;
-         return {v.uncertainty, fmt::format("±{:.0f} %", v.uncertainty * 100)};
+         if (!v.excluded.empty() || !v.uncertainty) return std::nullopt;
+         return {*v.uncertainty, fmt::format("±{:.0f} %", *v.uncertainty * 100)};
      }},
     {"why", Align::left,
      [](const Verdict& v) -> Cell { return v.excluded.empty() ? v.explanation : v.excluded; }},
@@ -59,6 +68,33 @@ void check(AdviseOptions& options) {
     if (snapshots && options.every.count() == 0)
         throw UsageError{"advise: --snapshot needs --every"};
     if (samples && need.record_bytes == 0) throw UsageError{"advise: --samples needs --size"};
+    if (snapshots && (need.no_loss || options.latency.count() != 0))
+        throw UsageError{"advise: --no-loss and --latency are about samples, not snapshots"};
+}
+
+// Nobody can, as far as is known.
+Error nobody(const Need& need, const std::vector<Verdict>& verdicts) {
+    const auto unknown = std::count_if(verdicts.begin(), verdicts.end(),
+                                       [](const auto& verdict) { return verdict.unmeasured; });
+    if (unknown == 0)
+        return {make_error_code(statchan::errc::not_supported), "advise",
+                "no transport can do that",
+                "ask for less, or measure with other buffers: statctl compare --help"};
+    const auto what = need.snapshot_bytes != 0 ? fmt::format("--sizes 4K,{}", need.snapshot_bytes)
+                                               : fmt::format("--sizes 64,{} --rates {:.0f}",
+                                                             need.record_bytes, need.rate);
+    return {make_error_code(statchan::errc::not_supported), "advise",
+            fmt::format("no transport that was measured for it can do that; {} may", unknown),
+            "measure: statctl compare --quick --out near " + what + "; then --results near"};
+}
+
+// The results may be of another kernel.
+void print_caveats(Out& out, const statchan::results::Results& results) {
+    utsname here{};
+    const auto& there = results.environment().kernel();
+    if (::uname(&here) == 0 && there != here.release)
+        out.print("Mind: measured on Linux {}, this is {}.\n", printable(there), here.release);
+    for (const auto& caveat : measure::caveats(results)) out.print("Mind: {}\n", printable(caveat));
 }
 
 Result<void> run_advise(Context& context, AdviseOptions& options) {
@@ -67,7 +103,7 @@ Result<void> run_advise(Context& context, AdviseOptions& options) {
     auto from = default_file ? measure::default_folder() : options.results;
     if (!from) return failure(from);
     auto results = measure::read_results(*from);
-    if (!results && default_file) {
+    if (!results && default_file && results.error().is(std::errc::no_such_file_or_directory)) {
         return failure(make_error_code(std::errc::no_such_file_or_directory),
                        "advise: read what was measured", "nothing was measured on this machine yet",
                        "run: statctl compare --quick");
@@ -76,11 +112,10 @@ Result<void> run_advise(Context& context, AdviseOptions& options) {
     const auto verdicts = measure::advise(*results, options.need);
     print_rows<Verdict>(context.out, context.json, advice_columns, verdicts);
     if (verdicts.empty() || !verdicts.front().excluded.empty())
-        return failure(statchan::errc::not_supported, "advise", "no transport can do that",
-                       "ask for less, or measure with other buffers: statctl compare --help");
-    if (!context.json)
-        context.out.print("\nUse {}: {}.\n", verdicts.front().transport,
-                          verdicts.front().explanation);
+        return tl::unexpected(nobody(options.need, verdicts));
+    if (context.json) return {};
+    context.out.print("\nUse {}: {}.\n", verdicts.front().transport, verdicts.front().explanation);
+    print_caveats(context.out, *results);
     return {};
 }
 

@@ -92,7 +92,7 @@ constexpr std::array<Column<Prediction>, 6> prediction_columns{{
 Result<void> check_advice(Context& context, const CompareCommand& command,
                           const statchan::results::Results& results) {
     std::vector<Prediction> all;
-    for (const std::string workload : {"snapshot", "samples"}) {
+    for (const std::string workload : {"snapshot", "samples", "producer"}) {
         auto options = command.options;
         options.workloads = {workload};
         options.sizes = measure::sizes_between(results, workload);
@@ -138,6 +138,13 @@ Result<void> write_all(const statchan::results::Results& results, const std::str
                                measure::html_report({&results, 1}, {&name, 1}));
 }
 
+Result<void> keep(const statchan::results::Results& results, const std::string& named, bool whole) {
+    if (named.empty() && !whole) return {};
+    auto folder = named.empty() ? measure::default_folder() : named;
+    if (!folder) return failure(folder);
+    return write_all(results, *folder);
+}
+
 Result<void> run_compare(Context& context, CompareCommand& command) {
     take_lists(command);
     catch_stop_signals();
@@ -148,16 +155,14 @@ Result<void> run_compare(Context& context, CompareCommand& command) {
     // What was asked for in part, or ended early, is no basis for advice.
     const bool whole = command.options.workloads.empty() && command.options.transports.empty() &&
                        command.options.source.empty() && results->complete();
-    if (!command.folder.empty() || whole) {
-        auto folder = command.folder.empty() ? measure::default_folder() : command.folder;
-        if (!folder) return failure(folder);
-        if (auto written = write_all(*results, *folder); !written) return written;
-    }
+    // Shown even if it can not be kept: it took minutes.
+    auto kept = keep(*results, command.folder, whole);
     const bool checks_advice = command.check_advice && results->complete();
     if (context.json && !checks_advice)
         context.out.write(measure::to_json(*results));
     else if (!context.json)
         measure::print_report(context.out, *results);
+    if (!kept) return kept;
     if (const auto wrong = measure::faults(*results); wrong != 0)
         return failure(statchan::errc::bad_data, "compare transports",
                        fmt::format("{} of {} points do not add up", wrong, results->points_size()));

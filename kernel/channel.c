@@ -231,6 +231,7 @@ static int channel_start(struct statchan_channel *ch,
 			 struct statchan_err *err)
 {
 	int cpu, ret;
+	u32 before;
 
 	ret = ch->transport->open(ch, req, err);
 	if (ret)
@@ -238,6 +239,7 @@ static int channel_start(struct statchan_channel *ch,
 	config_take(ch);
 	if (ch->kind != STATCHAN_CHANNEL_SAMPLES)
 		return 0;
+	before = ch->src->rate;
 	ret = config_rate(ch, err);
 	for_each_possible_cpu(cpu)
 		statchan_emit_init(per_cpu_ptr(ch->cpu, cpu));
@@ -247,6 +249,7 @@ static int channel_start(struct statchan_channel *ch,
 		/* records may have come before the source said no */
 		channel_silence(ch);
 		ch->transport->close(ch);
+		statchan_source_set_rate(ch->src, before, NULL);
 	}
 	return ret;
 }
@@ -299,6 +302,9 @@ statchan_channel_open(struct net *net, struct statchan_channel_req *req,
 	const struct statchan_transport *transport;
 	struct statchan_source *src;
 	struct statchan_channel *ch;
+	bool rate_changed;
+	char text[24];
+	u32 rate;
 	int ret;
 
 	ret = channel_check(net, req, &transport, err);
@@ -321,6 +327,7 @@ statchan_channel_open(struct net *net, struct statchan_channel_req *req,
 	ch->id = channel_new_id();
 
 	mutex_lock(&src->lock);
+	rate = src->rate;
 	/* a source that is not gone has its module */
 	if (src->gone || !try_module_get(src->ops->owner)) {
 		ret = statchan_err(err, -ENODEV, "source '%s' is gone", src->name);
@@ -335,6 +342,7 @@ statchan_channel_open(struct net *net, struct statchan_channel_req *req,
 	else
 		channel_publish(ch);
 unlock:
+	rate_changed = src->rate != rate;
 	mutex_unlock(&src->lock);
 	if (ret) {
 		statchan_channel_put(ch);
@@ -346,6 +354,11 @@ unlock:
 	req->id = ch->id;
 	req->page_size = PAGE_SIZE;
 	req->nr_cpus = nr_cpu_ids;
+	if (rate_changed) {
+		snprintf(text, sizeof(text), "rate=%u", ch->got.rate);
+		statchan_event(net, STATCHAN_EVENT_SOURCE_CHANGED, src->id, 0,
+			       src->name, text);
+	}
 	if (ch->kind == STATCHAN_CHANNEL_SAMPLES)
 		statchan_event(net, STATCHAN_EVENT_CHANNEL_OPENED, src->id,
 			       ch->id, src->name, transport->name);

@@ -93,7 +93,7 @@ static int dev_source_change(struct statchan_file *f,
 		return PTR_ERR(params);
 	if (add)
 		ret = statchan_ctl_source_add(f->net, req->kind, req->name,
-					      params, &req->id, err);
+					      params, true, &req->id, err);
 	else
 		ret = statchan_ctl_source_set(f->net, req->name, params, true,
 					      err);

@@ -23,12 +23,14 @@ static int ctl_admin(struct net *net, struct statchan_err *err)
 }
 
 int statchan_ctl_source_add(struct net *net, const char *kind, const char *name,
-			    const char *params, u32 *id, struct statchan_err *err)
+			    const char *params, bool may_wait, u32 *id,
+			    struct statchan_err *err)
 {
 	int ret = ctl_admin(net, err);
 
 	/* the source announces itself when it registers */
-	return ret ?: statchan_kind_add_source(net, kind, name, params, id, err);
+	return ret ?: statchan_kind_add_source(net, kind, name, params, may_wait,
+					       id, err);
 }
 
 int statchan_ctl_source_del(struct net *net, const char *name,

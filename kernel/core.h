@@ -175,8 +175,8 @@ void statchan_source_detach(struct statchan_source *src,
 struct statchan_schema *statchan_schema_build(const struct statchan_schema_desc *desc);
 
 int statchan_kind_add_source(struct net *net, const char *kind,
-			     const char *name, const char *params, u32 *id,
-			     struct statchan_err *err);
+			     const char *name, const char *params, bool may_wait,
+			     u32 *id, struct statchan_err *err);
 int statchan_kind_del_source(struct net *net, const char *name,
 			     struct statchan_err *err);
 int statchan_kind_set_source(struct net *net, const char *name,
@@ -403,7 +403,8 @@ void statchan_transport_info(const struct statchan_transport *t,
 
 bool statchan_may_admin(struct net *net);
 int statchan_ctl_source_add(struct net *net, const char *kind, const char *name,
-			    const char *params, u32 *id, struct statchan_err *err);
+			    const char *params, bool may_wait, u32 *id,
+			    struct statchan_err *err);
 int statchan_ctl_source_del(struct net *net, const char *name,
 			    struct statchan_err *err);
 int statchan_ctl_source_set(struct net *net, const char *name,

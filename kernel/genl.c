@@ -9,6 +9,7 @@
  */
 #include <linux/capability.h>
 #include <linux/err.h>
+#include <linux/rtnetlink.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -180,7 +181,8 @@ static int source_add(struct sk_buff *skb, struct genl_info *info)
 	ret = statchan_ctl_source_add(genl_info_net(info), nla_data(kind),
 				      nla_data(name),
 				      attr_string(info->attrs[STATCHAN_A_PARAMS]),
-				      &id, &err);
+				      netlink_capable(skb, CAP_NET_ADMIN), &id,
+				      &err);
 	if (ret) {
 		nlmsg_free(msg);
 		return genl_fail(skb, info, NULL, ret, &err);
@@ -297,11 +299,13 @@ static int channel_open(struct sk_buff *skb, struct genl_info *info)
 	msg = reply_new(info, NLMSG_DEFAULT_SIZE / 2, &hdr);
 	if (!msg)
 		return -ENOMEM;
-	ret = statchan_nl_open(sk, genl_info_net(info), task_tgid_nr(current),
-			       &req, &err);
+	ret = statchan_nl_open(sk, info->snd_portid, genl_info_net(info),
+			       task_tgid_nr(current), &req, &err);
 	if (ret) {
 		nlmsg_free(msg);
-		return genl_fail(skb, info, ret == -ENOENT ? source : NULL,
+		/* with both, either may be the unknown one: the sentence tells */
+		return genl_fail(skb, info,
+				 ret == -ENOENT && !follows ? source : NULL,
 				 ret, &err);
 	}
 	if (nla_put_u32(msg, STATCHAN_A_CHANNEL, req.id) ||
@@ -317,7 +321,7 @@ static int channel_open(struct sk_buff *skb, struct genl_info *info)
 	}
 	/* who was not told of the channel can't close it */
 	if (ret)
-		statchan_nl_close(sk, req.id, NULL);
+		statchan_nl_close(sk, info->snd_portid, req.id, NULL);
 	return ret;
 }
 
@@ -330,7 +334,8 @@ static int channel_close(struct sk_buff *skb, struct genl_info *info)
 	if (!id)
 		return genl_missing(skb, info, STATCHAN_A_CHANNEL,
 				    "STATCHAN_A_CHANNEL");
-	ret = statchan_nl_close(NETLINK_CB(skb).sk, nla_get_u32(id), &err);
+	ret = statchan_nl_close(NETLINK_CB(skb).sk, info->snd_portid,
+				nla_get_u32(id), &err);
 	return ret ? genl_fail(skb, info, id, ret, &err) : 0;
 }
 
@@ -473,18 +478,25 @@ struct genl_family statchan_genl_family __ro_after_init = {
 
 static bool __init genl_any_listens(void)
 {
+	bool any = false;
+	struct net *net;
 	int group;
 
-	for (group = STATCHAN_GROUP_SAMPLES; group < ARRAY_SIZE(groups); group++)
-		if (genl_has_listeners(&statchan_genl_family, &init_net, group))
-			return true;
-	return false;
+	down_read(&net_rwsem);
+	for_each_net(net)
+		for (group = STATCHAN_GROUP_SAMPLES; group < ARRAY_SIZE(groups);
+		     group++)
+			any |= genl_has_listeners(&statchan_genl_family, net,
+						  group);
+	up_read(&net_rwsem);
+	return any;
 }
 
 /*
  * Anybody may join a group by its number as long as it is nobody's, and would stay
  * in it. Only to unregister puts members out; who joins after that is asked for the
- * capability. Nothing can be sent to the groups yet.
+ * capability. Nothing can be sent to the groups yet. (Who was asked just before the
+ * family was there, and is let in just after this, is neither.)
  */
 static int __init genl_register(void)
 {

@@ -72,9 +72,10 @@ void statchan_nl_set_subscribers(struct statchan_channel *ch, u32 n);
 /* transport/netlink_share.c */
 int statchan_nl_init(void);
 void statchan_nl_exit(void);
-int statchan_nl_open(struct sock *sk, struct net *net, u32 pid,
+int statchan_nl_open(struct sock *sk, u32 port, struct net *net, u32 pid,
 		     struct statchan_channel_req *req, struct statchan_err *err);
-int statchan_nl_close(struct sock *sk, u32 id, struct statchan_err *err);
+int statchan_nl_close(struct sock *sk, u32 port, u32 id,
+		      struct statchan_err *err);
 int statchan_nl_run(const struct net *net, u32 id, bool start,
 		    struct statchan_err *err);
 

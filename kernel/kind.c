@@ -370,9 +370,10 @@ static int kind_create(struct net *net, const struct statchan_kind *kind,
 	return ret;
 }
 
+/* @may_wait: for a module that is to be loaded, see statchan_kind_set_source() */
 int statchan_kind_add_source(struct net *net, const char *kind_name,
-			     const char *name, const char *text, u32 *id,
-			     struct statchan_err *err)
+			     const char *name, const char *text, bool may_wait,
+			     u32 *id, struct statchan_err *err)
 {
 	const struct statchan_kind *kind;
 	struct statchan_source *src;
@@ -385,7 +386,7 @@ int statchan_kind_add_source(struct net *net, const char *kind_name,
 		statchan_source_put(src);
 	}
 	kind = kind_find(kind_name);
-	if (!kind) {
+	if (!kind && may_wait) {
 		/*
 		 * As rtnl does for link kinds; the module registers itself. It
 		 * must not register a generic netlink family: our caller may
@@ -475,7 +476,11 @@ static int kind_set(struct statchan_source *src,
 				   src->name);
 	if (ret)
 		return ret;
-	if (mutex_lock_killable(&src->set_lock))
+	/* what is set just now may take seconds, whatever this one would */
+	if (!may_wait && !mutex_trylock(&src->set_lock))
+		return statchan_err(err, -EBUSY, "somebody else sets source '%s': try again, or over the device, which waits",
+				    src->name);
+	if (may_wait && mutex_lock_killable(&src->set_lock))
 		return statchan_err(err, -EINTR, "killed while somebody else set source '%s'",
 				    src->name);
 	if (src->unmade)

@@ -215,8 +215,13 @@ static struct statchan_snap *snap_choose(struct statchan_source *src,
 	if (generation) {
 		if (latest && latest->image->generation == generation)
 			return latest;
-		statchan_err(err, -ESTALE, "source '%s': generation %llu is not the newest, which is %llu",
-			     src->name, generation, src->snap.generation);
+		if (generation == src->snap.generation)
+			statchan_err(err, -ESTALE, "source '%s': generation %llu is not kept any more: take a new one",
+				     src->name, generation);
+		else
+			statchan_err(err, -ESTALE, "source '%s': generation %llu is not the newest, which is %llu",
+				     src->name, generation,
+				     src->snap.generation);
 		return ERR_PTR(-ESTALE);
 	}
 	if (latest && max_age_ns &&

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// Between two sizes that were measured a cost is taken as a power of the size: a straight line in
-// logarithms, which fits both a constant per call and a cost per byte at either end. Beyond them it
-// goes on as the nearest two say, and the uncertainty grows by what that may be wrong.
 #include "measure/advise.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <set>
+#include <utility>
 
+#include "measure/curve.hpp"
 #include "measure/points.hpp"
-#include "measure/spread.hpp"
 #include "measure/words.hpp"
 
 namespace statctl::measure {
@@ -22,133 +19,152 @@ namespace {
 
 using statchan::results::Results;
 
-struct Value {
-    double value = 0;
-    double uncertainty = 0;
-};
+// Octaves beyond what was measured: a cost per call and per byte goes on as it is, a limit does
+// not.
+constexpr double far = 3;
+constexpr double near = 1;
 
-// Measured values of one figure by size.
-class Curve {
-  public:
-    void add(double size, const statchan::results::Spread& spread) {
-        if (size > 0 && spread.median() > 0) values_[size] = {spread.median(), noise(spread)};
-    }
-    [[nodiscard]] bool empty() const noexcept { return values_.empty(); }
+void can_not(Verdict& verdict, std::string why) { verdict.excluded = std::move(why); }
 
-    /// One point says nothing of what is far from it.
-    [[nodiscard]] bool tells(double size) const {
-        return values_.size() > 1 ||
-               (!values_.empty() && std::abs(std::log2(size / values_.begin()->first)) <= 1);
-    }
+// Nobody knows whether it can.
+void not_measured(Verdict& verdict, std::string what) {
+    verdict.excluded = std::move(what);
+    verdict.unmeasured = true;
+}
 
-    [[nodiscard]] Value at(double size) const {
-        if (values_.size() == 1) return values_.begin()->second;
-        auto right = values_.lower_bound(size);
-        if (right != values_.end() && right->first == size) return right->second;
-        const bool beyond = right == values_.begin() || right == values_.end();
-        if (right == values_.begin()) ++right;
-        if (right == values_.end()) --right;
-        const auto left = std::prev(right);
-        const auto slope = std::log(right->second.value / left->second.value) /
-                           std::log(right->first / left->first);
-        const auto value = left->second.value * std::pow(size / left->first, slope);
-        const auto distance = beyond ? std::abs(std::log2(size / right->first)) * 0.1 : 0.05;
-        return {value, std::max(left->second.uncertainty, right->second.uncertainty) + distance};
-    }
-
-  private:
-    std::map<double, Value> values_;
-};
-
-Curve curve(const Results& results, const std::string& transport, std::string_view workload,
-            std::string_view figure, bool by_rate = false) {
-    Curve c;
+// Of a byte of a snapshot: what a new one costs beside the reading of one that is there.
+std::optional<double> renewal(const Results& results, const std::string& transport) {
+    const auto there = curve_by_size(results, transport, "snapshot", "time.p50");
     for (const auto& point : results.points()) {
         const auto& load = point.load();
-        if (point.transport() != transport || point.workload() != workload || !is_plain(point))
+        const auto bytes = static_cast<double>(load.bytes());
+        const auto* time = find_metric(point, "time.p50");
+        if (point.transport() != transport || point.workload() != "snapshot" || !load.churn() ||
+            load.readers() > 1 || !point.fault().empty() || time == nullptr || bytes <= 0 ||
+            !there.tells(bytes, 0))
             continue;
-        if (const auto* metric = find_metric(point, figure))
-            c.add(by_rate ? load.rate() : static_cast<double>(load.bytes()), metric->value());
+        return std::max(0.0, time->value().median() - there.at(bytes).value) / bytes;
     }
-    return c;
+    return std::nullopt;
 }
 
 void judge_snapshots(const Results& results, const Need& need, Verdict& verdict) {
-    const auto times = curve(results, verdict.transport, "snapshot", "time.p50");
-    if (times.empty()) {
-        verdict.excluded = "carries no snapshots, or none were measured";
-        return;
-    }
-    const auto time = times.at(static_cast<double>(need.snapshot_bytes));
-    verdict.time_ns = time.value;
-    verdict.uncertainty = time.uncertainty;
-    verdict.cpu_share = time.value * need.readers / need.every_ns;
-    if (time.value > need.every_ns) {
-        verdict.excluded = fmt::format("a snapshot takes {}, longer than the {} between two",
-                                       time_words(time.value), time_words(need.every_ns));
-        return;
-    }
-    verdict.explanation =
-        fmt::format("a snapshot is read in {}; {} reader{} take{} {} of a CPU",
-                    time_words(time.value), need.readers, need.readers == 1 ? "" : "s",
-                    need.readers == 1 ? "s" : "", percent_words(verdict.cpu_share));
+    const auto size = static_cast<double>(need.snapshot_bytes);
+    const auto& transport = verdict.transport;
+    const auto times = curve_by_size(results, transport, "snapshot", "time.p50");
+    if (!times.tells(size, far))
+        return not_measured(verdict, "carries no snapshots, or none near that size were measured");
+    const auto anew = renewal(results, transport);
+    if (!anew) return not_measured(verdict, "what a new snapshot costs was not measured");
+    const auto read = times.at(size);
+    verdict.read_ns = read.value;
+    verdict.time_ns = read.value + *anew * size;
+    verdict.uncertainty = read.uncertainty;
+    verdict.cpu_share = verdict.time_ns * need.readers / need.every_ns;
+    if (verdict.time_ns > need.every_ns)
+        return can_not(verdict,
+                       fmt::format("a snapshot takes {}, longer than the {} between two",
+                                   time_words(verdict.time_ns), time_words(need.every_ns)));
+    const auto memory = curve_by_size(results, transport, "snapshot", "memory");
+    if (need.memory != 0 && !memory.tells(size, far))
+        return not_measured(verdict, "the memory for a snapshot of that size was not measured");
+    if (need.memory != 0 && memory.at(size).value * need.readers > static_cast<double>(need.memory))
+        return can_not(
+            verdict, fmt::format("takes {:.0f} bytes for {} readers, more than {}",
+                                 memory.at(size).value * need.readers, need.readers, need.memory));
+    verdict.explanation = fmt::format(
+        "a new snapshot is taken and read in {}, of that read in {}; {} reader{} "
+        "take{} {} of a CPU",
+        time_words(verdict.time_ns), time_words(read.value), need.readers,
+        need.readers == 1 ? "" : "s", need.readers == 1 ? "s" : "",
+        percent_words(verdict.cpu_share));
 }
 
 bool is_multicast(const std::string& transport) { return transport.starts_with("netlink"); }
 
+bool was_measured(const Results& results, const std::string& transport, std::string_view workload) {
+    return std::any_of(results.points().begin(), results.points().end(), [&](const auto& point) {
+        return point.transport() == transport && point.workload() == workload && is_plain(point);
+    });
+}
+
+// Records per second that it delivers; nothing: the verdict says why not. What is delivered while
+// more is offered is not what is delivered without loss.
+std::optional<double> capacity(const Results& results, const Need& need, Verdict& verdict) {
+    const auto size = static_cast<double>(need.record_bytes);
+    const std::string workload = need.no_loss ? "lossless" : "samples";
+    const auto rates = curve_by_size(results, verdict.transport, workload,
+                                     need.no_loss ? "lossless" : "delivered");
+    if (rates.tells(size, near)) return rates.at(size).value;
+    if (rates.tells(size, far * far))
+        not_measured(verdict, "it was measured with records of other sizes only");
+    else if (was_measured(results, verdict.transport, workload))
+        can_not(verdict, "lost records at every rate that was tried");
+    else
+        not_measured(verdict, need.no_loss ? "its highest rate without loss was not measured"
+                                           : "carries no samples, or none were measured");
+    return std::nullopt;
+}
+
+bool is_in_time(const Results& results, const Need& need, Verdict& verdict) {
+    const auto tail = tail_by_rate(results, verdict.transport);
+    const bool known = tail.tells(need.rate, near);
+    if (known) verdict.time_ns = tail.at(need.rate).value;
+    if (need.latency_ns == 0) return true;
+    if (!known)
+        not_measured(verdict,
+                     "its latency was not measured near that rate, or with losses, or of too few");
+    else if (verdict.time_ns > need.latency_ns)
+        can_not(verdict, fmt::format("1 record in 100 takes {} or longer, more than {}",
+                                     time_words(verdict.time_ns), time_words(need.latency_ns)));
+    return verdict.excluded.empty();
+}
+
+// Multicast is written once and kept once, however many listen; the others once for each.
+double copies(const Need& need, const Verdict& verdict) {
+    return is_multicast(verdict.transport) ? 1 : need.readers;
+}
+
+bool fits(const Results& results, const Need& need, Verdict& verdict) {
+    if (need.memory == 0) return true;
+    const auto memory = curve_by_size(results, verdict.transport, "samples", "memory");
+    const auto size = static_cast<double>(need.record_bytes);
+    if (!memory.tells(size, far)) {
+        not_measured(verdict, "the memory of its buffers was not measured");
+    } else if (const auto all = memory.at(size).value * copies(need, verdict);
+               all > static_cast<double>(need.memory)) {
+        can_not(verdict, fmt::format("its buffers take {:.0f} bytes as measured, more than {}: "
+                                     "measure it with smaller ones",
+                                     all, need.memory));
+    }
+    return verdict.excluded.empty();
+}
+
 void judge_samples(const Results& results, const Need& need, Verdict& verdict) {
     const auto size = static_cast<double>(need.record_bytes);
-    const auto delivered = curve(results, verdict.transport, "samples", "delivered");
-    const auto consumer = curve(results, verdict.transport, "samples", "consumer");
-    const auto producer = curve(results, verdict.transport, "samples", "producer");
-    if (delivered.empty() || consumer.empty() || producer.empty()) {
-        verdict.excluded = "carries no samples, or none were measured";
-        return;
-    }
-    // What is delivered while more is offered is not what is delivered without loss.
-    const auto lossless = curve(results, verdict.transport, "lossless", "lossless");
-    const bool measured = need.no_loss && !lossless.empty();
-    const auto capacity = (measured ? lossless : delivered).at(size);
-    if (need.no_loss && need.rate > capacity.value) {
-        verdict.excluded =
-            fmt::format("delivers {:.0f} records of {} bytes per second at most{}", capacity.value,
-                        need.record_bytes, measured ? " without loss" : "");
-        return;
-    }
-    const auto p99 = curve(results, verdict.transport, "latency", "latency.p99", true);
-    if (need.latency_ns != 0 && p99.empty()) {
-        verdict.excluded = "its latency was not measured: compare with --workload latency";
-        return;
-    }
-    if (need.latency_ns != 0 && !p99.tells(need.rate)) {
-        verdict.excluded = "its latency was measured at another rate only";
-        return;
-    }
-    if (!p99.empty()) verdict.time_ns = p99.at(need.rate).value;
-    if (need.latency_ns != 0 && verdict.time_ns > need.latency_ns) {
-        verdict.excluded = fmt::format("1 record in 100 takes {} or longer, more than {}",
-                                       time_words(verdict.time_ns), time_words(need.latency_ns));
-        return;
-    }
-    const auto memory = curve(results, verdict.transport, "samples", "memory");
-    if (need.memory != 0 && !memory.empty() &&
-        memory.at(size).value > static_cast<double>(need.memory)) {
-        verdict.excluded = fmt::format(
-            "its buffers took {:.0f} bytes as measured, more than {}: measure it with "
-            "smaller ones",
-            memory.at(size).value, need.memory);
-        return;
-    }
+    const auto most = capacity(results, need, verdict);
+    if (!most) return;
+    if (need.rate > *most)
+        return can_not(
+            verdict, fmt::format("delivers {:.0f} records of {} bytes per second at most{}", *most,
+                                 need.record_bytes, need.no_loss ? " without loss" : ""));
+    if (!is_in_time(results, need, verdict) || !fits(results, need, verdict)) return;
+    // alone: where most records are lost, a producer has little to do
+    const auto producer = curve_by_size(results, verdict.transport, "producer", "producer.alone");
+    const auto consumer = curve_by_size(results, verdict.transport, "samples", "consumer");
+    if (!producer.tells(size, far) || !consumer.tells(size, far))
+        return not_measured(verdict, "what a record of that size costs was not measured");
     const auto once = producer.at(size);
     const auto each = consumer.at(size);
-    // Multicast is written once, however many listen; the others once for each.
-    const double writers = is_multicast(verdict.transport) ? 1 : need.readers;
-    verdict.cpu_share = need.rate * (once.value * writers + each.value * need.readers) / 1e9;
-    verdict.uncertainty = std::max(once.uncertainty, each.uncertainty);
+    const auto writes = once.value * copies(need, verdict);
+    verdict.write_ns = once.value;
+    verdict.read_ns = each.value;
+    verdict.cpu_share = need.rate * (writes + each.value * need.readers) / 1e9;
+    verdict.uncertainty = larger(once.uncertainty, each.uncertainty);
     verdict.explanation = fmt::format(
         "{} per record to write and {} to read: {} of a CPU; it can deliver {:.1f} times as many",
-        time_words(once.value * writers), time_words(each.value), percent_words(verdict.cpu_share),
-        capacity.value / need.rate);
+        time_words(writes), time_words(each.value), percent_words(verdict.cpu_share),
+        *most / need.rate);
 }
 
 }  // namespace

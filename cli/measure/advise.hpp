@@ -28,10 +28,13 @@ struct Need {
 /// One transport, judged.
 struct Verdict {
     std::string transport;
-    std::string excluded;       ///< why it can not; empty: it can
-    double cpu_share = 0;       ///< of one CPU, predicted
-    double uncertainty = 0;     ///< of that, as a share of it
-    double time_ns = 0;         ///< of a snapshot until it is read, or p99 of a sample's latency
+    std::string excluded;                 ///< why it can not; empty: it can
+    bool unmeasured = false;              ///< it might: what would tell was not measured
+    double cpu_share = 0;                 ///< of one CPU, predicted
+    std::optional<double> uncertainty{};  ///< of that, as a share of it; if it is known
+    double time_ns = 0;   ///< of a new snapshot until it is read, or p99 of a sample's latency
+    double write_ns = 0;  ///< for each sample
+    double read_ns = 0;   ///< for each sample, or a snapshot that is there
     std::string explanation{};  ///< in words
 };
 

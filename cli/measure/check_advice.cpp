@@ -28,10 +28,7 @@ std::optional<double> metric(const Point& point, std::string_view name) {
 
 std::optional<double> measured_cost(const Point& point) {
     if (point.workload() == "snapshot") return metric(point, "time.p50");
-    const auto producer = metric(point, "producer");
-    const auto consumer = metric(point, "consumer");
-    if (!producer || !consumer) return std::nullopt;
-    return *producer + *consumer;
+    return metric(point, point.workload() == "producer" ? "producer.alone" : "consumer");
 }
 
 std::optional<double> predicted_cost(const Results& results, const Point& point) {
@@ -46,7 +43,7 @@ std::optional<double> predicted_cost(const Results& results, const Point& point)
     }
     for (const auto& verdict : advise(results, need)) {
         if (verdict.transport != point.transport() || !verdict.excluded.empty()) continue;
-        return snapshot ? verdict.time_ns : verdict.cpu_share / some_rate * 1e9;
+        return point.workload() == "producer" ? verdict.write_ns : verdict.read_ns;
     }
     return std::nullopt;
 }

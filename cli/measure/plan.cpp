@@ -130,7 +130,7 @@ class Planner {
             load.set_cpus(cpus);
             add("producer", load, Capability::samples, window(0, 0), measure_producer);
         };
-        const auto all = sizes({64}, {0, 64, 256, 1024});
+        const auto all = sizes({64, 1024}, {0, 64, 256, 1024});
         for (const auto bytes : all) produce(bytes, 1);
         if (all_cpus() > 1) produce(all.back(), all_cpus());
     }

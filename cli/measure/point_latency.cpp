@@ -59,7 +59,12 @@ void listen(StreamPoint& self) {
         take(self, *batch, start + job.window / 4, histogram);
     }
     self.release();
+    const auto ledger = self.totals();
+    if (!ledger) return;
     add_quantiles(self.point(), histogram);
+    if (const auto produced = ledger->produced.value_or(0); produced != 0)
+        add_metric(self.point(), "lost", "1",
+                   static_cast<double>(losses(*ledger)) / static_cast<double>(produced));
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 // Workload lossless: a producer on schedule goes faster until something is lost, then between the
 // last two rates, until they are near each other; or as fast as it can. Each step is a run of its
 // own over one stream; a rate that loses something gets a second one, since a machine may stall.
+// What piles up in the buffers while a step lasts would be lost if it lasted longer: that counts,
+// too.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -23,6 +25,24 @@ struct Step {
     bool lost;
 };
 
+// Produced, and neither received nor known to be lost.
+std::uint64_t outstanding(const statchan::StreamLedgerEntry& ledger) {
+    return ledger.produced.value_or(0) - ledger.received - losses(ledger);
+}
+
+// A reader that keeps up has a few batches before it, whatever the buffer holds.
+constexpr double piled_up = 0.1;  // of what was produced
+constexpr double batch = 64;
+
+// Takes what a rate has left, so that the next does not pay for it.
+bool catch_up(StreamPoint& self) {
+    for (;;) {
+        const auto batch = self.next(std::chrono::milliseconds{20});
+        if (!batch) return false;
+        if (batch->empty()) return true;
+    }
+}
+
 std::optional<Step> try_rate(StreamPoint& self, double rate) {
     const auto before = self.totals();
     const auto start = Clock::now();
@@ -31,21 +51,18 @@ std::optional<Step> try_rate(StreamPoint& self, double rate) {
     while (Clock::now() < start + self.job().window)
         if (!self.next(patience(self.load()))) return std::nullopt;
     self.release();
-    const auto after = self.totals();
+    const auto end = self.totals();
     const std::chrono::duration<double> took = Clock::now() - start;
-    if (!after || !self.generate("run=0")) return std::nullopt;
-    return Step{static_cast<double>(after->produced.value_or(0) - before->produced.value_or(0)) /
-                    took.count(),
-                losses(*after) != losses(*before)};
-}
-
-// Takes what the last rate has left, so that the next does not pay for it.
-bool catch_up(StreamPoint& self) {
-    for (;;) {
-        const auto batch = self.next(std::chrono::milliseconds{20});
-        if (!batch) return false;
-        if (batch->empty()) return true;
-    }
+    // a socket's loss is known when the message behind it has come, or none comes any more
+    if (!end || !self.generate("run=0") || !catch_up(self)) return std::nullopt;
+    const auto after = self.totals();
+    if (!after) return std::nullopt;
+    const auto produced =
+        static_cast<double>(end->produced.value_or(0) - before->produced.value_or(0));
+    const auto waiting = static_cast<double>(outstanding(*end) - outstanding(*after));
+    return Step{produced / took.count(),
+                losses(*after) != losses(*before) || outstanding(*after) != outstanding(*before) ||
+                    waiting > piled_up * produced + 2 * batch * self.load().cpus()};
 }
 
 void search(StreamPoint& self) {
@@ -58,9 +75,8 @@ void search(StreamPoint& self) {
     double rate = first_rate;
     while (rate > first_rate / 16) {
         auto step = try_rate(self, rate);
-        if (!step || !catch_up(self)) return;
-        if (step->lost) step = try_rate(self, rate);
-        if (!step || !catch_up(self)) return;
+        if (step && step->lost) step = try_rate(self, rate);
+        if (!step) return;
         if (step->lost)
             bad = rate;
         else

@@ -41,6 +41,10 @@ inline constexpr std::uint64_t usual_buffer = 1U << 20U;
 /// usual buffer, and it adds up. What lies between such points can be told from them.
 [[nodiscard]] bool is_plain(const statchan::results::Point& point);
 
+/// Whether a point of workload latency has such a quantile: ten records or more of each process
+/// took longer, and fewer than that share never came.
+[[nodiscard]] bool has_quantile(const statchan::results::Point& point, double quantile);
+
 /// Adds a metric of one value.
 void add_metric(statchan::results::Point& point, std::string_view name, std::string_view unit,
                 double value);

@@ -207,7 +207,8 @@ Json run_json(const Results& run, const std::string& label, const std::string& n
 }
 
 Json ratio_json(const Spread& first, const Point* other, std::string_view figure, double drift) {
-    const auto* metric = other == nullptr ? nullptr : find_metric(*other, figure);
+    const auto* metric =
+        other == nullptr || !other->fault().empty() ? nullptr : find_metric(*other, figure);
     const auto ratio =
         metric == nullptr ? std::nullopt : ratio_of_runs(first, metric->value(), drift);
     if (!ratio) return nullptr;
@@ -223,6 +224,7 @@ Json ratios_json(std::span<const Results> runs) {
     JsonArray rows;
     for (const auto& point : runs.front().points()) {
         if (point.load().share() != 0) continue;  // of another rate in each run
+        if (!point.fault().empty()) continue;
         const auto figure = main_figure(point.workload());
         const auto* first = find_metric(point, figure);
         if (first == nullptr) continue;

@@ -290,13 +290,15 @@ void print_comparison(Out& out, std::span<const Results> runs, std::span<const s
             const auto* first = find_metric(point, figure.metric);
             if (point.workload() != section.workload || first == nullptr) continue;
             if (point.load().share() != 0) continue;  // of another rate in each run
+            if (!point.fault().empty()) continue;     // the caveats tell
             table.add(0, describe_load(point));
             table.add(1, point.transport());
             table.add(2, Cell{number(first->value().median(), first->unit())});
             for (std::size_t i = 1; i < runs.size(); ++i) {
                 const auto* other = same_point(runs[i], point);
-                const auto* metric =
-                    other == nullptr ? nullptr : find_metric(*other, figure.metric);
+                const auto* metric = other == nullptr || !other->fault().empty()
+                                         ? nullptr
+                                         : find_metric(*other, figure.metric);
                 table.add(2 + i,
                           metric == nullptr
                               ? Cell{std::nullopt}
@@ -310,6 +312,9 @@ void print_comparison(Out& out, std::span<const Results> runs, std::span<const s
     }
     out.print("\n{} of {} figures differ by more than their repetitions do (!)\n", beyond,
               compared);
+    for (std::size_t i = 0; i < runs.size(); ++i)
+        for (const auto& caveat : caveats(runs[i]))
+            out.print("Mind, {}: {}\n", letter(i), printable(caveat));
 }
 
 }  // namespace statctl::measure

@@ -4,11 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <map>
-#include <numeric>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "measure/points.hpp"
@@ -154,8 +155,9 @@ std::vector<Finding> snapshots(const Results& results) {
             fmt::format("Least CPU of the reader, for each KiB at {}", middle.name),
             "reader.per_kb", middle.points);
     }
-    for (const auto& group :
-         by_bytes(select(results, "snapshot", [](const Load& load) { return load.churn(); })))
+    for (const auto& group : by_bytes(select(results, "snapshot", [](const Load& load) {
+             return load.churn() && load.readers() <= 1;
+         })))
         ask("snapshot-churn", "each a new one",
             fmt::format("When each is a new one, the driver's work included, at {}", group.name),
             "time.p50", group.points);
@@ -198,6 +200,15 @@ Usual usual_of(const Points& points) {
     return usual;
 }
 
+// The loads that as many CPUs produce as can, by size.
+std::vector<Group> of_several_cpus(const Results& results, std::string_view workload) {
+    auto points = select(results, workload, [](const Load& load) { return load.cpus() > 1; });
+    std::uint32_t most = 0;
+    for (const auto* point : points) most = std::max(most, point->load().cpus());
+    std::erase_if(points, [&](const auto* point) { return point->load().cpus() != most; });
+    return by_bytes(points);
+}
+
 void samples_by_size(std::vector<Finding>& findings, const std::vector<Group>& sizes,
                      const std::string& policy) {
     Question question{"samples-rate/" + policy, {},         "Most records delivered",
@@ -221,8 +232,6 @@ void samples_at(std::vector<Finding>& findings, const Group& group) {
     };
     ask("samples-loss", "under overload",
         "Smallest share lost of what a producer without pause offers", lost_share, percent_words);
-    ask("samples-cost", "cost to the producer", "Cheapest to write, for each record",
-        metric("producer"), time_words);
     ask("samples-cost", "cost to the consumer", "Cheapest to read, for each record",
         metric("consumer"), time_words);
     ask("samples-cost", "cost to the machine",
@@ -292,8 +301,7 @@ std::vector<Finding> samples(const Results& results) {
                      other);
     }
     samples_policy(findings, with("each", false), with("batch64", false));
-    for (const auto& group :
-         by_bytes(select(results, "samples", [](const Load& load) { return load.cpus() > 1; })))
+    for (const auto& group : of_several_cpus(results, "samples"))
         judge(findings,
               {"samples-cpus", "several producers",
                fmt::format("Records of {} delivered each second, from {} CPUs at once", group.name,
@@ -318,8 +326,7 @@ std::vector<Finding> producer(const Results& results) {
         ask("to emit", "To emit a record of " + group.name, "producer.alone", group.points);
         ask("to read", "To read a record of " + group.name, "consumer.alone", group.points);
     }
-    for (const auto& group :
-         by_bytes(select(results, "producer", [](const Load& load) { return load.cpus() > 1; })))
+    for (const auto& group : of_several_cpus(results, "producer"))
         judge(findings,
               {"producer", "all CPUs emit",
                fmt::format("Records of {} accepted each second, from {} CPUs at once", group.name,
@@ -346,25 +353,31 @@ std::vector<Finding> lossless(const Results& results) {
 struct Tail {
     const char* metric;
     const char* name;
+    double quantile;
 };
 
-std::uint64_t records_of_one_process(const Point& point) {
-    const auto& counts = point.latency().count();
-    const auto all = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
-    const auto* metric = find_metric(point, "latency.p50");
-    const auto processes = metric == nullptr ? 1 : std::max(1, metric->value().values_size());
-    return all / static_cast<std::uint64_t>(processes);
+constexpr std::array<Tail, 4> tails{{{"latency.p99_99", "p99.99", 0.9999},
+                                     {"latency.p99_9", "p99.9", 0.999},
+                                     {"latency.p99", "p99", 0.99},
+                                     {"latency.p90", "p90", 0.9}}};
+
+// The highest quantile that is known whatever the transport.
+const Tail& known_tail(const Points& points) {
+    for (const auto& tail : tails)
+        if (std::all_of(points.begin(), points.end(), [&](const auto* point) {
+                return !point->fault().empty() || has_quantile(*point, tail.quantile);
+            }))
+            return tail;
+    return tails.back();
 }
 
-// The highest quantile that ten records or more of each process exceeded, whatever the transport.
-Tail known_tail(const Points& points) {
-    std::uint64_t fewest = UINT64_MAX;
-    for (const auto* point : points)
-        if (point->fault().empty()) fewest = std::min(fewest, records_of_one_process(*point));
-    if (fewest >= 100'000) return {"latency.p99_99", "p99.99"};
-    if (fewest >= 10'000) return {"latency.p99_9", "p99.9"};
-    if (fewest >= 1000) return {"latency.p99", "p99"};
-    return {"latency.p90", "p90"};
+// Without those that lost records: of what never came nobody knows how late it would have been.
+Points complete(Points points) {
+    std::erase_if(points, [](const auto* point) {
+        const auto* lost = find_metric(*point, "lost");
+        return lost != nullptr && lost->value().median() > 0;
+    });
+    return points;
 }
 
 std::string offered_words(const Load& load) {
@@ -374,20 +387,30 @@ std::string offered_words(const Load& load) {
     return fmt::format("{:.4g} /s", load.rate());
 }
 
+// Of records whose size is all that tells their load from another.
+std::string size_words(const Points& points, std::size_t loads) {
+    const auto& load = points.front()->load();
+    const bool only = load.share() == 0 && load.rate() == 0 && loads > 1;
+    return only ? ", records of " + format_size(load.bytes()) : std::string{};
+}
+
 std::vector<Finding> latency(const Results& results) {
     std::vector<Finding> findings;
-    std::map<std::pair<double, double>, Points> loads;  // rates first, then shares
-    for (const auto* point : select(results, "latency", [](const Load&) { return true; }))
-        loads[{point->load().share(), point->load().rate()}].push_back(point);
+    std::map<std::tuple<double, double, std::uint64_t>, Points> loads;  // rates, then shares
+    for (const auto* point :
+         complete(select(results, "latency", [](const Load&) { return true; }))) {
+        const auto& load = point->load();
+        loads[{load.share(), load.rate(), load.bytes()}].push_back(point);
+    }
     std::vector<Group> rates;  // where p99 is known
     for (const auto& [load, points] : loads)
-        if (load.second != 0 && known_tail(points).metric != std::string_view{"latency.p90"})
+        if (std::get<1>(load) != 0 && known_tail(points).quantile >= 0.99)
             rates.push_back({offered_words(points.front()->load()), points});
     overview(findings, {"latency-rate", {}, "Shortest p99", metric("latency.p99")}, rates);
     for (const auto& [load, points] : loads) {
-        const auto name = offered_words(points.front()->load());
+        const auto name = offered_words(points.front()->load()) + size_words(points, loads.size());
         const auto chart = "latency/" + describe_load(*points.front());
-        const auto tail = known_tail(points);
+        const auto& tail = known_tail(points);
         judge(findings,
               {chart, "typical latency, " + name, "Half of the records, at " + name,
                metric("latency.p50")},

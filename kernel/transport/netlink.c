@@ -42,6 +42,8 @@
 #define NL_SKB_MAX	65536
 /* What small messages may grow to when there is much to send */
 #define NL_SKB_BUSY	16384
+/* per CPU, but for root of the machine */
+#define NL_BUFFER_OF_NAMESPACE	(4U << 20)
 
 /* So many messages that need half of their memory, and the next get half of it */
 #define NL_SMALL_ROW	16
@@ -247,6 +249,7 @@ static void nl_collect(struct nl_channel *nl, u32 cpu)
 	raw_spin_unlock_irqrestore(&cc->lock, flags);
 
 	while ((skb = __skb_dequeue(&list))) {
+		cond_resched();
 		nc->missing += skb->len - NL_HEAD + skb_tailroom(skb);
 		nl_adapt(nl, nc, skb->len, full);
 		full -= !!full;
@@ -297,7 +300,8 @@ static bool nl_refill_cpu(struct nl_channel *nl, u32 cpu)
 	unsigned long flags;
 
 	__skb_queue_head_init(&list);
-	while (nc->missing > 0) {
+	/* at the open for who may have been killed meanwhile */
+	while (nc->missing > 0 && !fatal_signal_pending(current)) {
 		struct sk_buff *skb = nl_msg_alloc(nl, cpu, nc->skb_size);
 
 		if (!skb)
@@ -439,6 +443,16 @@ static void nl_choose_sizes(struct nl_channel *nl)
 		got->watermark_bytes = min(bytes, got->buffer_size / 2);
 }
 
+static void nl_purge(struct sk_buff_head *list)
+{
+	struct sk_buff *skb;
+
+	while ((skb = __skb_dequeue(list))) {
+		kfree_skb(skb);
+		cond_resched();
+	}
+}
+
 static void nl_free(struct nl_channel *nl)
 {
 	u32 cpu;
@@ -447,14 +461,14 @@ static void nl_free(struct nl_channel *nl)
 		for_each_possible_cpu(cpu) {
 			struct nl_cpu *nc = per_cpu_ptr(nl->cpu, cpu);
 
-			__skb_queue_purge(&nc->ready);
-			__skb_queue_purge(&nc->full);
+			nl_purge(&nc->ready);
+			nl_purge(&nc->full);
 			kfree_skb(nc->cur);
 			kfree_skb(nc->last);
 		}
 		free_percpu(nl->cpu);
 	}
-	__skb_queue_purge(&nl->unsent);
+	nl_purge(&nl->unsent);
 	kfree_skb(nl->eos);
 	free_cpumask_var(nl->announced);
 	kfree(nl);
@@ -533,12 +547,26 @@ static int nl_take_group(struct nl_channel *nl, struct statchan_err *err)
 	return ret;
 }
 
+/* To prepare messages holds up others, and nobody is charged for them */
+static int nl_admit(const struct statchan_channel *ch, struct statchan_err *err)
+{
+	if (ch->got.buffer_size <= NL_BUFFER_OF_NAMESPACE ||
+	    capable(CAP_NET_ADMIN))
+		return 0;
+	return statchan_err(err, -EPERM, "netlink: a buffer of more than %u bytes per CPU is for root of the machine: ask for a smaller one",
+			    NL_BUFFER_OF_NAMESPACE);
+}
+
 static int nl_open(struct statchan_channel *ch,
 		   struct statchan_channel_req *req, struct statchan_err *err)
 {
-	struct nl_channel *nl = nl_alloc(ch);
+	struct nl_channel *nl;
 	int ret;
 
+	ret = nl_admit(ch, err);
+	if (ret)
+		return ret;
+	nl = nl_alloc(ch);
 	if (!nl)
 		return statchan_err(err, -ENOMEM,
 				    "no memory for %llu bytes of messages on each of %u CPUs: ask for a smaller buffer",

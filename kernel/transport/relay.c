@@ -218,6 +218,17 @@ static u64 relay_consumed(const struct rchan_buf *buf)
 	       READ_ONCE(buf->bytes_consumed);
 }
 
+/*
+ * Whether the reader is behind @position, so that he looks again before he sleeps. One
+ * that has just begun a sub-buffer may be about to say so: of the two words that
+ * tell where he is he writes one after the other.
+ */
+static bool relay_is_behind(const struct rchan_buf *buf, u64 position)
+{
+	return (s64)(position - relay_consumed(buf)) > 0 &&
+	       READ_ONCE(buf->bytes_consumed);
+}
+
 static bool relay_announce(struct statchan_channel_cpu *cc)
 {
 	struct rchan_buf *buf = relay_buf(cc);
@@ -239,7 +250,7 @@ static bool relay_announce(struct statchan_channel_cpu *cc)
 			cc->unflushed = true;
 	}
 	/* nothing new, but to be shown: that wakes who sleeps on the file */
-	if (*announced == before || (s64)(before - relay_consumed(buf)) > 0)
+	if (*announced == before || relay_is_behind(buf, before))
 		return false;
 	/* ordered by the barrier above, too */
 	return waitqueue_active(&cc->ch->wait);
@@ -268,6 +279,13 @@ static void relay_end(struct statchan_channel *ch)
 		raw_spin_unlock_irqrestore(&cc->lock, flags);
 	}
 	statchan_relay_ended(rc->chan);
+	/* who began to wait meanwhile, with a rest to read */
+	for_each_possible_cpu(cpu) {
+		struct rchan_buf *buf = relay_buf(per_cpu_ptr(ch->cpu, cpu));
+
+		if (buf)
+			wake_up_interruptible_all(&buf->read_wait);
+	}
 }
 
 /* ---- consumer ---- */

@@ -33,6 +33,7 @@
 #include <linux/mm.h>
 #include <linux/poll.h>
 #include <linux/relay.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 
@@ -97,13 +98,16 @@ static bool relay_unread(const struct rchan_buf *buf, size_t consumed,
 	return complete;
 }
 
-/* What there is, as far as pages of @to are there. The inode is locked. */
-static size_t relay_copy(struct rchan_buf *buf, struct iov_iter *to, bool *faulted)
+/*
+ * What there is, as far as pages of @to are there. The inode is locked. @faulted: so
+ * many bytes more there are, for pages that are not there.
+ */
+static size_t relay_copy(struct rchan_buf *buf, struct iov_iter *to, size_t *faulted)
 {
 	const struct rchan *chan = buf->chan;
 	size_t done = 0, bytes;
 
-	*faulted = false;
+	*faulted = 0;
 	while (iov_iter_count(to)) {
 		/* once: STATCHAN_IOC_RELAY_STATE may move it meanwhile */
 		size_t consumed = READ_ONCE(buf->subbufs_consumed);
@@ -119,7 +123,7 @@ static size_t relay_copy(struct rchan_buf *buf, struct iov_iter *to, bool *fault
 		done += copied;
 		if (!complete || copied < bytes) {
 			buf->bytes_consumed += copied;
-			*faulted = copied < n;
+			*faulted = n - copied;
 			if (copied < n || n == bytes)
 				break;
 			continue;
@@ -139,8 +143,7 @@ static size_t relay_copy(struct rchan_buf *buf, struct iov_iter *to, bool *fault
 static ssize_t relay_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp;
-	size_t done = 0, copied;
-	bool faulted;
+	size_t done = 0, copied, faulted;
 
 	do {
 		inode_lock(file_inode(file));	/* one reader at a time */
@@ -149,8 +152,8 @@ static ssize_t relay_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		done += copied;
 		/* bytes that could not be made there: all, if not even the first */
 	} while (faulted && user_backed_iter(to) &&
-		 fault_in_iov_iter_writeable(to, iov_iter_count(to)) <
-			 iov_iter_count(to));
+		 !fatal_signal_pending(current) &&
+		 fault_in_iov_iter_writeable(to, faulted) < faulted);
 	iocb->ki_pos += done;
 	return done ?: faulted ? -EFAULT : 0;
 }

@@ -76,8 +76,10 @@ TEST_F(Abi, UnknownFlagsAndReservedFieldsAreRefused) {
     channel.transport = STATCHAN_T_IOCTL;
     channel.kind = STATCHAN_CHANNEL_SAMPLES;
     channel.follows = 4'000'000;
+    channel.want.rate = 1000;
     EXPECT_EQ(call(STATCHAN_IOC_CHANNEL_OPEN, channel), ENOENT);
     EXPECT_NE(sentence().find("4000000"), std::string::npos) << sentence();
+    EXPECT_EQ(synth.info().rate, 1U) << "what was refused changes nothing";
     channel.follows = 0;
     channel.kind = 99;
     EXPECT_EQ(call(STATCHAN_IOC_CHANNEL_OPEN, channel), EINVAL);

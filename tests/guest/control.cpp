@@ -138,8 +138,11 @@ TEST_P(Control, ChangesAreAnnounced) {
     ASSERT_TRUE(wait_for(EventType::source_changed));
     EXPECT_NE(seen.back().text.find("rate=4"), std::string::npos) << seen.back().text;
     if (client.capabilities().has(statchan::Capability::samples)) {
-        auto stream = client.subscribe("told");
+        // the only one may set the rate
+        auto stream = client.subscribe("told", {.rate = 8});
         ASSERT_OK(stream);
+        ASSERT_TRUE(wait_for(EventType::source_changed));
+        EXPECT_EQ(seen.back().text, "rate=8");
         ASSERT_TRUE(wait_for(EventType::channel_opened));
         EXPECT_EQ(seen.back().channel, stream->channel());
     }

@@ -4,6 +4,7 @@
 // or remove meanwhile is done at once.
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -14,6 +15,7 @@
 #include <thread>
 
 #include "support/device.hpp"
+#include "support/device_mode.hpp"
 #include "support/kernel.hpp"
 #include "support/process.hpp"
 #include "support/synth.hpp"
@@ -91,6 +93,33 @@ TEST(HostileHoldUp, BySettingASource) {
     ASSERT_FALSE(ended);
     EXPECT_NE(ended.error().message().find("is being deleted"), std::string::npos)
         << ended.error().message();
+}
+
+// Over netlink root of a namespace is not let wait for his own set over the device, either: he
+// would have a lock of all families meanwhile.
+TEST(HostileHoldUp, BySettingASourceTwice) {
+    const DeviceMode open_to_all{0666};
+    EXPECT_EQ(as_nobody([]() -> std::string {
+                  if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return "no namespace";
+                  auto device = open_client("ioctl");
+                  auto remover = open_client("ioctl");
+                  auto netlink = open_client("netlink");
+                  if (!device.add_source("mine", "synth", "size=65535 context=hardirq cpus=1"))
+                      return "can not add its own";
+                  auto set = std::async(std::launch::async, [&] {
+                      return device.set_source("mine", "emit=1000000000");
+                  });
+                  const bool busy = eventually([&] {
+                      const auto other = netlink.set_source("mine", "pps=5");
+                      return !other && other.error().is(std::errc::device_or_resource_busy);
+                  });
+                  const bool goes_on = set.wait_for(0s) == std::future_status::timeout;
+                  if (!remover.remove_source("mine")) return "can not remove its own";
+                  (void)set.get();
+                  if (!busy) return "was not refused";
+                  return goes_on ? "" : "the other one had ended";
+              }),
+              "");
 }
 
 // Nobody removes it: the call ends by itself, and says what it has not done.

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 
@@ -149,6 +150,25 @@ TEST_P(HostileRelayRead, TheRestOfAFullBufferIsPolledFor) {
         at += record.len;
     }
     EXPECT_EQ(samples, cpus[0].accepted);
+}
+
+// A large buffer costs no more memory than there is to read.
+TEST_P(HostileRelayRead, TouchesWhatItFills) {
+    constexpr std::size_t size = 64U << 20;
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    Synth synth{"size=64"};
+    const RawChannel channel{synth.info().id, STATCHAN_T_RELAY};
+    const auto file = open_file(channel, 0);
+    synth.emit(20);
+    auto* const room =
+        ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(room, MAP_FAILED);
+    ASSERT_EQ(::madvise(room, size, MADV_NOHUGEPAGE), 0);
+    EXPECT_EQ(::read(file.get(), room, size), static_cast<ssize_t>(20 * record_bytes));
+    std::vector<unsigned char> resident(size / page);
+    ASSERT_EQ(::mincore(room, size, resident.data()), 0);
+    EXPECT_LE(std::count(resident.begin(), resident.end(), 1), 4);
+    ::munmap(room, size);
 }
 
 class HostileRelayOpen : public OverTransport {};

@@ -189,6 +189,21 @@ TEST_P(HostileUserNamespace, ReachesNoChannelByNumber) {
     EXPECT_TRUE(reader.records(5));
 }
 
+// netlink's messages are charged to nobody, either, and others wait while they are made.
+TEST(HostileUserNamespaceNetlink, HasSmallBuffersOnly) {
+    const auto answer = as_nobody([]() -> std::string {
+        if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return "no namespace";
+        auto mine = open_client("netlink");
+        if (!mine.add_source("mine", "synth", "size=64")) return "can not add its own";
+        if (!mine.subscribe("mine", {.buffer_size = 1U << 20})) return "not even a small one";
+        const auto stream = mine.subscribe("mine", {.buffer_size = 8U << 20});
+        if (stream) return "subscribed";
+        return (is_denied(stream) ? "denied: " : "failed: ") + stream.error().message();
+    });
+    EXPECT_EQ(answer.rfind("denied: ", 0), 0U) << answer;
+    EXPECT_NE(answer.find("smaller"), std::string::npos) << answer;
+}
+
 // relay's buffers are charged to nobody, and its files are not for such a root.
 TEST(HostileUserNamespaceRelay, IsRefused) {
     const DeviceMode open_to_all{0666};

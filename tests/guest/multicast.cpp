@@ -2,8 +2,11 @@
 //
 // Any number of subscribers share one send: one channel, one write of each record, and the same
 // records for all.
+#include <sys/resource.h>
+
 #include <list>
 
+#include "support/raw_netlink.hpp"
 #include "support/reader.hpp"
 #include "support/synth.hpp"
 #include "support/transport.hpp"
@@ -107,6 +110,31 @@ TEST_P(Multicast, ChannelLivesAsLongAsItsLastSubscriber) {
     EXPECT_TRUE(reader.records(50));
     second = tl::unexpected(statchan::Error{});
     EXPECT_TRUE(eventually([&] { return subscribers() == 0; }));
+}
+
+TEST_P(Multicast, SubscribersRunOut) {
+    rlimit files{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &files), 0);
+    const auto before = files;
+    files.rlim_cur = files.rlim_max = STATCHAN_SUBSCRIBERS_MAX + 100;
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files), 0);
+    Synth synth;
+    const auto source = synth.info().id;
+    std::list<RawNetlink> sockets;
+    const auto open = [&] {
+        auto& socket = sockets.emplace_back();
+        socket.ask(STATCHAN_CMD_CHANNEL_OPEN, NLM_F_ACK,
+                   [&](nlmsghdr* head) { mnl_attr_put_u32(head, STATCHAN_A_SOURCE, source); });
+        return socket.finish().error;
+    };
+    for (unsigned i = 0; i < STATCHAN_SUBSCRIBERS_MAX; ++i) ASSERT_EQ(open(), 0) << i;
+    EXPECT_EQ(client.channels()->front().subscribers, STATCHAN_SUBSCRIBERS_MAX);
+    EXPECT_EQ(open(), EBUSY);
+    sockets.pop_front();
+    EXPECT_EQ(open(), 0);
+    sockets.clear();
+    EXPECT_TRUE(eventually([&] { return client.channels()->empty(); }));
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 // 16 groups there are; the 17th channel is refused with a way out, and a group is free again

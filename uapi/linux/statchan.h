@@ -167,6 +167,7 @@
 #define STATCHAN_SNAPLEN_MAX	32768	/* captured bytes of one record */
 #define STATCHAN_COUNTERS_MAX	(8U << 20)	/* of one source: 64 MiB */
 #define STATCHAN_CHANNELS_MAX	128	/* of samples, that listen to one source */
+#define STATCHAN_SUBSCRIBERS_MAX 1024	/* sockets that share a netlink channel */
 #define STATCHAN_RATE_MAX	(1U << 30)
 
 #define STATCHAN_UNAVAILABLE	(~0ULL)	/* a value this transport can't know */
