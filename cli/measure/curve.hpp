@@ -24,6 +24,7 @@ struct Value {
 class Curve {
   public:
     void add(double size, const statchan::results::Spread& spread);
+    [[nodiscard]] bool empty() const noexcept { return values_.empty(); }
 
     /// Whether it says anything of that size: one that lies at most so many octaves beyond those
     /// that were measured, or one octave from the only one.

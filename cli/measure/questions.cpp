@@ -99,10 +99,9 @@ void judge(std::vector<Finding>& findings, const Question& question, const Point
     else if (ranking.equal.size() > 1)
         who = equals_words(ranking, question);
     who += followers_words(ranking, question) + unplaced_words(ranking);
-    // without a rival nothing was asked
-    findings.push_back({question.chart, race ? question.topic : std::string{},
+    findings.push_back({question.chart, question.topic,
                         race && !undecided(ranking) ? ranking.equal : std::vector<std::string>{},
-                        fmt::format("{}: {}.", question.text, who)});
+                        fmt::format("{}: {}.", question.text, who), race});
 }
 
 void overview(std::vector<Finding>& findings, const Question& question,

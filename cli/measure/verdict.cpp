@@ -466,7 +466,7 @@ std::string tally(const std::vector<Finding>& findings) {
     std::map<std::string, int> alone, shared;
     int questions = 0, open = 0;
     for (const auto& finding : findings) {
-        if (finding.topic.empty()) continue;
+        if (finding.topic.empty() || !finding.race) continue;
         ++questions;
         open += finding.best.empty() ? 1 : 0;
         for (const auto& name : finding.best) ++(finding.best.size() == 1 ? alone : shared)[name];

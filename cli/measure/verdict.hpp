@@ -17,6 +17,7 @@ struct Finding {
     std::string topic;              ///< "small records"; empty: an overview
     std::vector<std::string> best;  ///< several: they are equal
     std::string text;               ///< whole sentences
+    bool race = true;               ///< there was somebody to win against
 };
 
 /// All of one workload: "snapshot", "samples", "latency", "control", "events".

@@ -96,39 +96,55 @@ TEST(Yardstick, TellsHowMuchTheMachineItselfDiffers) {
 
 // ---- advice
 
-// Time of a snapshot: so many ns per byte.
+// A second value, the same: its noise is known then.
+void add_twice(statchan::results::Point& point, const char* name, double value) {
+    auto& metric = *point.add_metrics();
+    metric.set_name(name);
+    *metric.mutable_value() = spread_of(std::array{value, value});
+}
+
+// Time of a snapshot: so many ns per byte, and a ns per byte for the driver if it is a new one.
 statchan::results::Results measured() {
     statchan::results::Results results;
-    const auto snapshot = [&](const char* transport, std::uint64_t bytes, double ns) {
+    const auto snapshot = [&](const char* transport, std::uint64_t bytes, double ns, bool churn) {
         auto& point = *results.add_points();
         point.set_workload("snapshot");
         point.set_transport(transport);
         point.mutable_load()->set_bytes(bytes);
-        add_metric(point, "time.p50", "ns", ns);
+        point.mutable_load()->set_churn(churn);
+        add_twice(point, "time.p50", ns);
+        add_twice(point, "memory", static_cast<double>(2 * bytes));
     };
-    snapshot("ioctl", 4096, 4096);
-    snapshot("ioctl", 1 << 20, 1 << 20);
-    snapshot("mmap", 4096, 2048);
-    snapshot("mmap", 1 << 20, 1 << 19);
+    snapshot("ioctl", 4096, 4096, false);
+    snapshot("ioctl", 1 << 20, 1 << 20, false);
+    snapshot("ioctl", 1 << 20, 2 << 20, true);
+    snapshot("mmap", 4096, 2048, false);
+    snapshot("mmap", 1 << 20, 1 << 19, false);
+    snapshot("mmap", 1 << 20, 3 << 19, true);
     const auto samples = [&](const char* transport, double delivered, double cost, double p99) {
-        auto& point = *results.add_points();
-        point.set_workload("samples");
-        point.set_transport(transport);
-        point.mutable_load()->set_bytes(128);
-        point.mutable_load()->set_cpus(1);
-        point.mutable_load()->set_policy("batch64");
-        point.mutable_load()->set_buffer(usual_buffer);
-        add_metric(point, "delivered", "1/s", delivered);
-        add_metric(point, "producer", "ns/record", cost);
-        add_metric(point, "consumer", "ns/record", cost);
-        add_metric(point, "memory", "B", 1 << 20);
-        auto& late = *results.add_points();
-        late.set_workload("latency");
-        late.set_transport(transport);
+        const auto add = [&](const char* workload) -> statchan::results::Point& {
+            auto& point = *results.add_points();
+            point.set_workload(workload);
+            point.set_transport(transport);
+            point.mutable_load()->set_bytes(128);
+            point.mutable_load()->set_cpus(1);
+            point.mutable_load()->set_policy("batch64");
+            point.mutable_load()->set_buffer(usual_buffer);
+            return point;
+        };
+        auto& point = add("samples");
+        add_twice(point, "delivered", delivered);
+        add_twice(point, "producer", 1);  // most are lost, which costs little
+        add_twice(point, "consumer", cost);
+        add_twice(point, "memory", 1 << 20);
+        add_twice(add("producer"), "producer.alone", cost);
+        add_twice(add("lossless"), "lossless", delivered / 2);
+        auto& late = add("latency");
         late.mutable_load()->set_rate(1000);
-        late.mutable_load()->set_policy("batch64");
-        late.mutable_load()->set_buffer(usual_buffer);
-        add_metric(late, "latency.p99", "ns", p99);
+        add_twice(late, "latency.p50", p99 / 2);
+        add_twice(late, "latency.p99", p99);
+        late.mutable_latency()->add_upper_ns(1 << 30);
+        late.mutable_latency()->add_count(4000);  // of both processes
     };
     samples("netlink", 1e5, 2000, 1e6);
     samples("relay", 1e6, 500, 3e6);
@@ -136,13 +152,24 @@ statchan::results::Results measured() {
     return results;
 }
 
+// Points of one transport and workload.
+template <class Change>
+void change(statchan::results::Results& results, const char* transport, const char* workload,
+            Change&& how) {
+    for (auto& point : *results.mutable_points())
+        if (point.transport() == transport && point.workload() == workload) how(point);
+}
+
 TEST(Advise, InterpolatesBetweenSizes) {
     const auto verdicts =
         advise(measured(), {.snapshot_bytes = 65536, .every_ns = 1e6, .readers = 2});
     ASSERT_EQ(verdicts.size(), 4U);
     EXPECT_EQ(verdicts[0].transport, "mmap");
-    EXPECT_NEAR(verdicts[0].time_ns, 32768, 1);
-    EXPECT_NEAR(verdicts[0].cpu_share, 2 * 32768 / 1e6, 1e-6);
+    EXPECT_NEAR(verdicts[0].read_ns, 32768, 1);
+    EXPECT_NEAR(verdicts[0].time_ns, 3 * 32768, 1) << "the driver's work included";
+    EXPECT_NEAR(verdicts[0].cpu_share, 2 * 3 * 32768 / 1e6, 1e-6);
+    ASSERT_TRUE(verdicts[0].uncertainty.has_value());
+    EXPECT_NEAR(*verdicts[0].uncertainty, 0.05, 0.001);
     EXPECT_EQ(verdicts[1].transport, "ioctl");
     EXPECT_FALSE(verdicts[2].excluded.empty()) << "netlink has no snapshots here";
 }
@@ -171,34 +198,76 @@ TEST(Advise, ExcludesWhatCanNotAndSaysWhy) {
     EXPECT_NE(excluded(need, "mmap").find("buffers"), std::string::npos);
     need = {.snapshot_bytes = 1 << 20, .every_ns = 1000};
     EXPECT_NE(excluded(need, "ioctl").find("longer"), std::string::npos);
+    need = {.snapshot_bytes = 1 << 20, .every_ns = 1e9, .readers = 2, .memory = 3 << 20};
+    EXPECT_NE(excluded(need, "ioctl").find("2 readers"), std::string::npos);
+    need = {.rate = 1000, .record_bytes = 128, .readers = 4, .memory = 3 << 20};
+    EXPECT_NE(excluded(need, "mmap").find("buffers"), std::string::npos) << "each its own";
+    EXPECT_EQ(excluded(need, "netlink"), "") << "one for all";
+    need = {.rate = 3e6, .record_bytes = 128};
+    EXPECT_NE(excluded(need, "mmap").find("at most"), std::string::npos) << "even with losses";
 }
 
 // What was not measured is not promised, nor is more than the machine has.
 TEST(Advise, PromisesNothingUnmeasured) {
     auto results = measured();
-    const auto excluded = [&](const Need& need) {
+    const auto of_mmap = [&](const Need& need) {
         for (const auto& verdict : advise(results, need))
-            if (verdict.transport == "mmap") return verdict.excluded;
-        return std::string{"?"};
+            if (verdict.transport == "mmap") return verdict;
+        return Verdict{};
     };
-    const Need fast{.rate = 1'500'000, .record_bytes = 128, .no_loss = true};
-    EXPECT_EQ(excluded(fast), "") << "delivered, with losses";
-    auto& lossless = *results.add_points();
-    for (const auto& point : results.points())
-        if (point.transport() == "mmap" && point.workload() == "samples") lossless = point;
-    lossless.set_workload("lossless");
-    lossless.clear_metrics();
-    add_metric(lossless, "lossless", "1/s", 1e6);
-    EXPECT_NE(excluded(fast).find("at most without loss"), std::string::npos) << excluded(fast);
-    const Need often{.snapshot_bytes = 1 << 20, .every_ns = 1e6, .readers = 1000};
-    EXPECT_EQ(excluded(often), "");
+    const auto unknown = [&](const Need& need, std::string_view why) {
+        const auto verdict = of_mmap(need);
+        return verdict.unmeasured && verdict.excluded.find(why) != std::string::npos;
+    };
+    const Need fast{.rate = 1'500'000, .record_bytes = 128};
+    EXPECT_EQ(of_mmap(fast).excluded, "") << "delivered, with losses";
+    auto safe = fast;
+    safe.no_loss = true;
+    EXPECT_NE(of_mmap(safe).excluded.find("at most without loss"), std::string::npos);
+    EXPECT_FALSE(of_mmap(safe).unmeasured);
+    auto large = safe;
+    large.rate = 1000;
+    large.record_bytes = 4096;
+    EXPECT_TRUE(unknown(large, "other sizes"));
+    change(results, "mmap", "lossless",
+           [](auto& point) { point.mutable_metrics(0)->mutable_value()->set_median(0); });
+    safe.rate = 1000;
+    EXPECT_NE(of_mmap(safe).excluded.find("lost records"), std::string::npos);
+    change(results, "mmap", "lossless", [](auto& point) { point.set_workload("none"); });
+    EXPECT_TRUE(unknown(safe, "was not measured"));
+
+    const Need often{.snapshot_bytes = 1 << 20, .every_ns = 2e6, .readers = 1000};
+    EXPECT_EQ(of_mmap(often).excluded, "");
     results.mutable_environment()->set_cpus(2);
-    EXPECT_NE(excluded(often).find("there are 2"), std::string::npos) << excluded(often);
+    EXPECT_NE(of_mmap(often).excluded.find("there are 2"), std::string::npos);
+    EXPECT_TRUE(unknown({.snapshot_bytes = 1ULL << 40, .every_ns = 1e15}, "near that size"));
+    change(results, "mmap", "snapshot", [](auto& point) {
+        if (point.load().churn()) point.set_workload("none");
+    });
+    EXPECT_TRUE(unknown(often, "new snapshot"));
+
     const Need seldom{.rate = 1, .record_bytes = 128, .latency_ns = 1e9};
-    EXPECT_NE(excluded(seldom).find("another rate"), std::string::npos) << excluded(seldom);
-    for (auto& point : *results.mutable_points())
-        if (point.workload() == "latency") point.set_workload("none");
-    EXPECT_NE(excluded(seldom).find("not measured"), std::string::npos) << excluded(seldom);
+    EXPECT_TRUE(unknown(seldom, "near that rate"));
+    change(results, "mmap", "producer", [](auto& point) { point.set_workload("none"); });
+    EXPECT_TRUE(unknown({.rate = 1000, .record_bytes = 128}, "costs"));
+}
+
+// A quantile of what arrived is none if too many did not, or if there were too few.
+TEST(Advise, KnowsNoTailOfWhatWasLost) {
+    const Need need{.rate = 1000, .record_bytes = 128, .latency_ns = 2e6};
+    const auto knows = [&](const statchan::results::Results& results) {
+        for (const auto& verdict : advise(results, need))
+            if (verdict.transport == "mmap") return verdict.excluded.empty();
+        return false;
+    };
+    auto results = measured();
+    EXPECT_TRUE(knows(results));
+    change(results, "mmap", "latency", [](auto& point) { add_twice(point, "lost", 0.02); });
+    EXPECT_FALSE(knows(results));
+    results = measured();
+    change(results, "mmap", "latency",
+           [](auto& point) { point.mutable_latency()->set_count(0, 1000); });
+    EXPECT_FALSE(knows(results));
 }
 
 TEST(Advise, MulticastIsWrittenOnce) {
@@ -217,7 +286,7 @@ TEST(Advise, MulticastIsWrittenOnce) {
 TEST(Advise, KnowsPlainPointsOnly) {
     auto results = measured();
     const Need need{.snapshot_bytes = 1 << 20, .every_ns = 1e9};
-    const auto before = advise(results, need).front().time_ns;
+    const auto before = advise(results, need).front().read_ns;
     for (int what = 0; what < 4; ++what) {
         auto& point = *results.add_points();
         point.set_workload("snapshot");
@@ -228,7 +297,7 @@ TEST(Advise, KnowsPlainPointsOnly) {
         if (what == 2) point.mutable_load()->set_readers(8);
         if (what == 3) point.set_fault("wrong");
         add_metric(point, "time.p50", "ns", 1);
-        EXPECT_EQ(advise(results, need).front().time_ns, before) << what;
+        EXPECT_EQ(advise(results, need).front().read_ns, before) << what;
     }
     const Need stream{.rate = 1000, .record_bytes = 128};
     const auto share = advise(results, stream).front().cpu_share;
@@ -266,6 +335,8 @@ TEST(CheckAdvice, TellsByHowMuchAPredictionIsWrong) {
     };
     add(known, 4096, 1000);
     add(known, 65536, 16000);
+    add(known, 65536, 17000);
+    known.mutable_points(2)->mutable_load()->set_churn(true);
     add(later, 16384, 5000);
     const auto all = predictions(known, later);
     ASSERT_EQ(all.size(), 1U);

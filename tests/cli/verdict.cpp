@@ -175,6 +175,7 @@ TEST(Verdict, OneAloneWinsNothing) {
     const auto found = finding(results, "snapshot", "small snapshots");
     EXPECT_TRUE(found.best.empty());
     EXPECT_NE(found.text.find("only mmap"), std::string::npos) << found.text;
+    EXPECT_EQ(text(results, "snapshot").find("undecided"), std::string::npos);
 }
 
 TEST(Verdict, WhatDoesNotAddUpCountsForNothing) {

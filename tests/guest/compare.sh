@@ -41,12 +41,15 @@ test_every_workload_over_every_transport_adds_up() {
 		"$scratch/all/results.json" >/dev/null || fail 'no histogram' || return
 	jq -e '.primitives | length > 20' "$scratch/all/results.json" >/dev/null || fail 'no primitives' || return
 	[[ $(statctl -j sources | jq length) = 0 ]] || fail 'its source is still there' || return
-	wants 0 statctl advise --snapshot 1M --every 100ms --readers 3 && says out 'Use ' ioctl netlink mmap || return
-	wants 0 statctl -j advise --samples 1000 --size 128 --no-root || return
-	jq -e '[.[] | select(.can | not) | .transport] | index("relay")' "$scratch/out" >/dev/null ||
+	wants 0 statctl advise --snapshot 512 --every 100ms --readers 3 && says out 'Use ' ioctl netlink mmap 'Mind: ' || return
+	# of 256 bytes nobody knows
+	wants 1 statctl advise --snapshot 1M --every 100ms && says err 'statctl compare --quick --out near --sizes' || return
+	wants 0 statctl -j advise --samples 1000 --size 256 --no-root || return
+	jq -e '[.[] | select(.can == false) | .transport] | index("relay")' "$scratch/out" >/dev/null ||
 		fail "$(<"$scratch/out")" || return
 	wants 2 statctl advise --snapshot 1M && says err '--every' || return
-	wants 1 statctl advise --samples 900000000 --size 128 --no-loss && says err 'no transport can'
+	wants 2 statctl advise --snapshot 1M --every 1s --no-loss && says err '--no-loss' || return
+	wants 1 statctl advise --samples 900000000 --size 256 --no-loss && says err 'no transport can'
 }
 
 test_results_are_shown_again_and_side_by_side() {
