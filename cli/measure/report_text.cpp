@@ -67,7 +67,7 @@ const std::array<Section, 7>& sections() {
           {"accepted", "accepted/s", false},
           {"consumer.alone", "consumer"}}},
         {"lossless",
-         "lossless: the highest rate at which nothing was lost",
+         "lossless: the highest rate at which nothing was lost, nor piled up",
          {{"lossless", "records/s", false}}},
         {"latency",
          "latency: from the time a record was due until the program has it",
