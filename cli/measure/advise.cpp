@@ -32,6 +32,23 @@ void not_measured(Verdict& verdict, std::string what) {
     verdict.unmeasured = true;
 }
 
+bool was_measured(const Results& results, const std::string& transport, std::string_view workload) {
+    return std::any_of(results.points().begin(), results.points().end(), [&](const auto& point) {
+        return point.transport() == transport && point.workload() == workload && is_plain(point);
+    });
+}
+
+// Others were measured at it, and this one has not even a fault: it has no such thing.
+bool carries_none(const Results& results, const std::string& transport, std::string_view workload) {
+    bool others = false;
+    for (const auto& point : results.points()) {
+        if (point.workload() != workload) continue;
+        if (point.transport() == transport) return false;
+        others = true;
+    }
+    return others;
+}
+
 // Of a byte of a snapshot: what a new one costs beside the reading of one that is there.
 std::optional<double> renewal(const Results& results, const std::string& transport) {
     const auto there = curve_by_size(results, transport, "snapshot", "time.p50");
@@ -51,9 +68,11 @@ std::optional<double> renewal(const Results& results, const std::string& transpo
 void judge_snapshots(const Results& results, const Need& need, Verdict& verdict) {
     const auto size = static_cast<double>(need.snapshot_bytes);
     const auto& transport = verdict.transport;
+    if (carries_none(results, transport, "snapshot"))
+        return can_not(verdict, "carries no snapshots");
     const auto times = curve_by_size(results, transport, "snapshot", "time.p50");
     if (!times.tells(size, far))
-        return not_measured(verdict, "carries no snapshots, or none near that size were measured");
+        return not_measured(verdict, "no snapshots near that size were measured");
     const auto anew = renewal(results, transport);
     if (!anew) return not_measured(verdict, "what a new snapshot costs was not measured");
     const auto read = times.at(size);
@@ -82,12 +101,6 @@ void judge_snapshots(const Results& results, const Need& need, Verdict& verdict)
 
 bool is_multicast(const std::string& transport) { return transport.starts_with("netlink"); }
 
-bool was_measured(const Results& results, const std::string& transport, std::string_view workload) {
-    return std::any_of(results.points().begin(), results.points().end(), [&](const auto& point) {
-        return point.transport() == transport && point.workload() == workload && is_plain(point);
-    });
-}
-
 // Records per second that it delivers; nothing: the verdict says why not. What is delivered while
 // more is offered is not what is delivered without loss.
 std::optional<double> capacity(const Results& results, const Need& need, Verdict& verdict) {
@@ -102,7 +115,7 @@ std::optional<double> capacity(const Results& results, const Need& need, Verdict
         can_not(verdict, "lost records at every rate that was tried");
     else
         not_measured(verdict, need.no_loss ? "its highest rate without loss was not measured"
-                                           : "carries no samples, or none were measured");
+                                           : "its samples were not measured");
     return std::nullopt;
 }
 
@@ -141,6 +154,8 @@ bool fits(const Results& results, const Need& need, Verdict& verdict) {
 }
 
 void judge_samples(const Results& results, const Need& need, Verdict& verdict) {
+    if (carries_none(results, verdict.transport, "samples"))
+        return can_not(verdict, "carries no samples");
     const auto size = static_cast<double>(need.record_bytes);
     const auto most = capacity(results, need, verdict);
     if (!most) return;
