@@ -29,6 +29,8 @@ add_custom_target(modules
     COMMAND ${CMAKE_COMMAND} -DFROM=${PROJECT_SOURCE_DIR} -DTO=${STATCHAN_MODULES_DIR}
             -P ${PROJECT_SOURCE_DIR}/cmake/copy_kernel_sources.cmake
     COMMAND make -C ${KERNEL_BUILD_DIR} M=${STATCHAN_MODULES_DIR} modules
+    COMMAND make -C ${KERNEL_BUILD_DIR} M=${STATCHAN_MODULES_DIR}/driver STATCHAN=${STATCHAN_MODULES_DIR}
+            KBUILD_EXTRA_SYMBOLS=${STATCHAN_MODULES_DIR}/Module.symvers modules
     COMMENT "Building kernel modules in modules-${kernel_version}"
     VERBATIM USES_TERMINAL)
 

@@ -67,6 +67,12 @@ modules_make() {
 	make -s -C "$from" "M=$2" "-j$(nproc)" modules "${@:3}"
 }
 
+# driver_example_make KERNEL FOLDER [WORD...]: docs/examples/driver, against the modules that were built there.
+driver_example_make() {
+	make -s -C "$(kernel_build_folder "$1")" "M=$2/driver" "STATCHAN=$2" "KBUILD_EXTRA_SYMBOLS=$2/Module.symvers" \
+		"-j$(nproc)" modules "${@:3}"
+}
+
 # modules_folder KERNEL BUILD: where the build folder BUILD has them, as the target "modules" of
 # cmake does.
 modules_folder() {
