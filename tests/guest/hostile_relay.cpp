@@ -163,7 +163,7 @@ TEST_P(HostileRelayRead, TouchesWhatItFills) {
     auto* const room =
         ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ASSERT_NE(room, MAP_FAILED);
-    ASSERT_EQ(::madvise(room, size, MADV_NOHUGEPAGE), 0);
+    (void)::madvise(room, size, MADV_NOHUGEPAGE);  // some kernels have none
     EXPECT_EQ(::read(file.get(), room, size), static_cast<ssize_t>(20 * record_bytes));
     std::vector<unsigned char> resident(size / page);
     ASSERT_EQ(::mincore(room, size, resident.data()), 0);
