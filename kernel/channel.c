@@ -231,7 +231,6 @@ static int channel_start(struct statchan_channel *ch,
 			 struct statchan_err *err)
 {
 	int cpu, ret;
-	u32 before;
 
 	ret = ch->transport->open(ch, req, err);
 	if (ret)
@@ -239,7 +238,6 @@ static int channel_start(struct statchan_channel *ch,
 	config_take(ch);
 	if (ch->kind != STATCHAN_CHANNEL_SAMPLES)
 		return 0;
-	before = ch->src->rate;
 	ret = config_rate(ch, err);
 	for_each_possible_cpu(cpu)
 		statchan_emit_init(per_cpu_ptr(ch->cpu, cpu));
@@ -249,7 +247,6 @@ static int channel_start(struct statchan_channel *ch,
 		/* records may have come before the source said no */
 		channel_silence(ch);
 		ch->transport->close(ch);
-		statchan_source_set_rate(ch->src, before, NULL);
 	}
 	return ret;
 }
@@ -337,10 +334,13 @@ statchan_channel_open(struct net *net, struct statchan_channel_req *req,
 	ret = config_limits(ch, err);
 	if (!ret)
 		ret = channel_start(ch, req, err);
-	if (ret)
+	if (ret) {
+		/* what was refused changes nothing */
+		statchan_source_set_rate(src, rate, NULL);
 		module_put(ch->owner);
-	else
+	} else {
 		channel_publish(ch);
+	}
 unlock:
 	rate_changed = src->rate != rate;
 	mutex_unlock(&src->lock);

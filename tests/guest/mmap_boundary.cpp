@@ -51,6 +51,18 @@ class MmapBoundary : public testing::Test {
     }
     [[nodiscard]] void* map_ring() const { return map(page, ring_bytes(), PROT_READ); }
 
+    /// A child does not see what is mapped there: its accounts would be nobody's.
+    void expect_not_inherited(void* at) const {
+        const auto child = ::fork();
+        if (child == 0) {
+            unsigned char resident = 0;
+            std::_Exit(::mincore(at, page, &resident) == 0 ? 1 : 0);
+        }
+        int status = -1;
+        ::waitpid(child, &status, 0);
+        EXPECT_EQ(status, 0) << "the child sees it";
+    }
+
     [[nodiscard]] statchan_ledger ledger() const {
         std::vector<statchan_ledger> entries(64);
         statchan_ledger_req req{};
@@ -90,14 +102,7 @@ TEST_F(MmapBoundary, TheConsumerPageIsOnePage) {
     EXPECT_EQ(::mprotect(consumer, page, PROT_READ | PROT_EXEC), -1);
     EXPECT_EQ(::mremap(consumer, page, 2 * page, MREMAP_MAYMOVE), MAP_FAILED) << "grown";
     EXPECT_EQ(::mremap(consumer, 0, page, MREMAP_MAYMOVE), MAP_FAILED) << "a second one";
-    const auto child = ::fork();
-    if (child == 0) {
-        unsigned char resident = 0;
-        std::_Exit(::mincore(consumer, page, &resident) == 0 ? 1 : 0);
-    }
-    int status = -1;
-    ::waitpid(child, &status, 0);
-    EXPECT_EQ(status, 0) << "the child sees it";
+    expect_not_inherited(consumer);
     ::close(device);
     device = -1;
     synth.remove();
@@ -172,15 +177,7 @@ TEST_F(MmapBoundary, PartsAndCopiesOfMappingsAreCounted) {
         ::mmap(first + 2 * page, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
         MAP_FAILED);
     ::munmap(first, ring_bytes());
-    // A child does not inherit it: its accounts would be nobody's.
-    const auto child = ::fork();
-    if (child == 0) {
-        unsigned char resident = 0;
-        std::_Exit(::mincore(second, page, &resident) == 0 ? 1 : 0);
-    }
-    int status = -1;
-    ::waitpid(child, &status, 0);
-    EXPECT_EQ(status, 0) << "the child sees the ring";
+    expect_not_inherited(second);
     ::munmap(second, ring_bytes());
 }
 

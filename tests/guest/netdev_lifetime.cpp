@@ -125,7 +125,7 @@ TEST_P(NetdevLifetime, DeletionUnderLoadEndsTheStreamAfterTheRecords) {
             error = batch.error();
         return error.has_value();
     };
-    EXPECT_TRUE(eventually([&] { return read() || received > 500; }));
+    EXPECT_TRUE(eventually([&] { return read() || received > 5000; }, 3 * patience));
     EXPECT_FALSE(error) << error->message();
     remove_link("veth0");
     EXPECT_TRUE(eventually(read)) << "no end";

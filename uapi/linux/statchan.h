@@ -948,7 +948,7 @@ enum statchan_event {
 	STATCHAN_EVENT_SOURCE_CHANGED = 3,	/* parameters or sampling rate */
 	STATCHAN_EVENT_CHANNEL_OPENED = 4,
 	STATCHAN_EVENT_CHANNEL_CLOSED = 5,
-	STATCHAN_EVENT_THRESHOLD = 6,		/* for sources to raise; none of ours does */
+	STATCHAN_EVENT_THRESHOLD = 6,		/* for sources to raise */
 };
 
 #endif /* _UAPI_LINUX_STATCHAN_H */
