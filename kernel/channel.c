@@ -208,12 +208,19 @@ static int channel_check(struct net *net, const struct statchan_channel_req *req
 	return 0;
 }
 
-/* Off the emit path already: its timers and wakeups end, too, and none follows */
+/*
+ * Off the emit path already: its timers and wakeups end, too, and none follows. On
+ * PREEMPT_RT to wait for an irq_work takes a grace period, for each CPU: so only for
+ * those that have waked somebody.
+ */
 static void channel_silence(struct statchan_channel *ch)
 {
 	unsigned long flags;
+	bool waked;
 	int cpu;
 
+	if (ch->kind != STATCHAN_CHANNEL_SAMPLES)
+		return;
 	for_each_possible_cpu(cpu) {
 		struct statchan_channel_cpu *cc = per_cpu_ptr(ch->cpu, cpu);
 
@@ -221,42 +228,28 @@ static void channel_silence(struct statchan_channel *ch)
 		cc->ended = true;
 		raw_spin_unlock_irqrestore(&cc->lock, flags);
 		hrtimer_cancel(&cc->timer);
-		irq_work_sync(&cc->work);
+		raw_spin_lock_irqsave(&cc->lock, flags);
+		waked = cc->wakeups;
+		raw_spin_unlock_irqrestore(&cc->lock, flags);
+		if (waked)
+			irq_work_sync(&cc->work);
 	}
 }
 
-/* src->lock held for sample channels, so that the rate stays as agreed */
-static int channel_start(struct statchan_channel *ch,
-			 struct statchan_channel_req *req,
-			 struct statchan_err *err)
-{
-	int cpu, ret;
-
-	ret = ch->transport->open(ch, req, err);
-	if (ret)
-		return ret;
-	config_take(ch);
-	if (ch->kind != STATCHAN_CHANNEL_SAMPLES)
-		return 0;
-	ret = config_rate(ch, err);
-	for_each_possible_cpu(cpu)
-		statchan_emit_init(per_cpu_ptr(ch->cpu, cpu));
-	if (!ret)
-		ret = statchan_source_attach(ch->src, ch, err);
-	if (ret) {
-		/* records may have come before the source said no */
-		channel_silence(ch);
-		ch->transport->close(ch);
-	}
-	return ret;
-}
-
+/* The next number that no open channel has; not 0, which is the caller's own */
 static u32 channel_new_id(void)
 {
+	struct statchan_channel *ch;
 	u32 id;
 
 	mutex_lock(&statchan_channels_lock);
-	id = ++last_id;
+	do {
+		last_id = last_id + 1 ?: 1;
+		id = last_id;
+		list_for_each_entry(ch, &channels, all)
+			if (ch->id == id)
+				id = 0;
+	} while (!id);
 	mutex_unlock(&statchan_channels_lock);
 	return id;
 }
@@ -281,6 +274,104 @@ static void channel_retract(struct statchan_channel *ch)
 	mutex_unlock(&statchan_channels_lock);
 }
 
+/* The source's module stays from here on: one that is not gone has it */
+static int channel_hold_owner(struct statchan_channel *ch,
+			      struct statchan_err *err)
+{
+	struct statchan_source *src = ch->src;
+	int ret = 0;
+
+	mutex_lock(&src->lock);
+	if (READ_ONCE(src->gone) || !try_module_get(src->ops->owner))
+		ret = statchan_err(err, -ENODEV, "source '%s' is gone", src->name);
+	else
+		ch->owner = src->ops->owner;
+	mutex_unlock(&src->lock);
+	return ret;
+}
+
+/*
+ * With src->lock held, so that the rate stays as agreed; what is refused changes none.
+ * @rate_changed: to be announced
+ */
+static int channel_start_samples(struct statchan_channel *ch,
+				 struct statchan_channel_req *req,
+				 bool *rate_changed, struct statchan_err *err)
+{
+	struct statchan_source *src = ch->src;
+	int cpu, ret;
+	u32 rate;
+
+	mutex_lock(&src->lock);
+	rate = src->rate;
+	ret = ch->transport->open(ch, req, err);
+	if (ret)
+		goto unlock;
+	config_take(ch);
+	ret = config_rate(ch, err);
+	for_each_possible_cpu(cpu)
+		statchan_emit_init(per_cpu_ptr(ch->cpu, cpu));
+	if (!ret)
+		ret = statchan_source_attach(src, ch, err);
+	if (ret) {
+		/* records may have come before the source said no */
+		channel_silence(ch);
+		ch->transport->close(ch);
+		statchan_source_set_rate(src, rate, NULL);
+	} else {
+		channel_publish(ch);
+	}
+unlock:
+	*rate_changed = src->rate != rate;
+	mutex_unlock(&src->lock);
+	return ret;
+}
+
+/* The first image waits for the driver, and for who asked it before: without src->lock */
+static int channel_start_snapshots(struct statchan_channel *ch,
+				   struct statchan_channel_req *req,
+				   struct statchan_err *err)
+{
+	struct statchan_source *src = ch->src;
+	int ret;
+
+	ret = ch->transport->open(ch, req, err);
+	if (ret)
+		return ret;
+	config_take(ch);
+	mutex_lock(&src->lock);
+	/* who ends the source tells those that are there by then */
+	if (READ_ONCE(src->gone))
+		ret = statchan_err(err, -ENODEV, "source '%s' is gone", src->name);
+	else
+		channel_publish(ch);
+	mutex_unlock(&src->lock);
+	if (ret)
+		ch->transport->close(ch);
+	return ret;
+}
+
+static int channel_start(struct statchan_channel *ch,
+			 struct statchan_channel_req *req, bool *rate_changed,
+			 struct statchan_err *err)
+{
+	int ret;
+
+	ret = channel_hold_owner(ch, err);
+	if (ret)
+		return ret;
+	ret = config_limits(ch, err);
+	if (!ret) {
+		ch->id = channel_new_id();
+		ret = ch->kind == STATCHAN_CHANNEL_SAMPLES ?
+		      channel_start_samples(ch, req, rate_changed, err) :
+		      channel_start_snapshots(ch, req, err);
+	}
+	if (ret)
+		module_put(ch->owner);
+	return ret;
+}
+
 /**
  * statchan_channel_open() - open a channel on a source
  * @net:	of the consumer
@@ -299,9 +390,8 @@ statchan_channel_open(struct net *net, struct statchan_channel_req *req,
 	const struct statchan_transport *transport;
 	struct statchan_source *src;
 	struct statchan_channel *ch;
-	bool rate_changed;
+	bool rate_changed = false;
 	char text[24];
-	u32 rate;
 	int ret;
 
 	ret = channel_check(net, req, &transport, err);
@@ -321,29 +411,7 @@ statchan_channel_open(struct net *net, struct statchan_channel_req *req,
 	ch->pid = pid;
 	ch->want = req->want;
 	ch->follows = req->follows;
-	ch->id = channel_new_id();
-
-	mutex_lock(&src->lock);
-	rate = src->rate;
-	/* a source that is not gone has its module */
-	if (src->gone || !try_module_get(src->ops->owner)) {
-		ret = statchan_err(err, -ENODEV, "source '%s' is gone", src->name);
-		goto unlock;
-	}
-	ch->owner = src->ops->owner;
-	ret = config_limits(ch, err);
-	if (!ret)
-		ret = channel_start(ch, req, err);
-	if (ret) {
-		/* what was refused changes nothing */
-		statchan_source_set_rate(src, rate, NULL);
-		module_put(ch->owner);
-	} else {
-		channel_publish(ch);
-	}
-unlock:
-	rate_changed = src->rate != rate;
-	mutex_unlock(&src->lock);
+	ret = channel_start(ch, req, &rate_changed, err);
 	if (ret) {
 		statchan_channel_put(ch);
 		return ERR_PTR(ret);
@@ -466,7 +534,15 @@ int statchan_channel_info(struct net *net, struct statchan_channel_info *info)
 	return ret;
 }
 
-/* The ledger of CPU @cpu of channel @id: 0, -ENOENT, or -ERANGE past the CPUs */
+/* The ledger of a possible or other CPU below nr_cpu_ids. Return: STATCHAN_CHAN_* */
+u32 statchan_ledger_of(struct statchan_channel *ch, u32 cpu,
+		       struct statchan_ledger *out)
+{
+	statchan_ledger_fill(ch, cpu, out);
+	return READ_ONCE(ch->eos) ? STATCHAN_CHAN_EOS : 0;
+}
+
+/* The same of channel @id: 0, -ENOENT, or -ERANGE past the CPUs */
 int statchan_channel_ledger(struct net *net, u32 id, u32 cpu,
 			    struct statchan_ledger *out, u32 *flags)
 {
@@ -479,8 +555,7 @@ int statchan_channel_ledger(struct net *net, u32 id, u32 cpu,
 	list_for_each_entry(ch, &channels, all) {
 		if (ch->net != net || ch->id != id)
 			continue;
-		statchan_ledger_fill(ch, cpu, out);
-		*flags = READ_ONCE(ch->eos) ? STATCHAN_CHAN_EOS : 0;
+		*flags = statchan_ledger_of(ch, cpu, out);
 		ret = 0;
 		break;
 	}

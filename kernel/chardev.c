@@ -29,7 +29,7 @@ int statchan_file_not_by(const struct statchan_channel *ch, const char *what,
 			    what, ch->transport->name);
 }
 
-/* Hold this snapshot, counted by the caller, and no other one */
+/* Hold this snapshot, counted by the caller, or NULL, and no other one */
 void statchan_file_pin(struct statchan_file *f, struct statchan_snap *snap,
 		       bool chosen)
 {
@@ -89,7 +89,7 @@ static ssize_t dev_read_snapshot(struct statchan_file *f, loff_t pos,
 		return statchan_err(err, -ENODATA, "no snapshot is held to read at offset %lld: read at 0, or STATCHAN_IOC_SNAPSHOT_MAP first",
 				    pos);
 	if (taken)
-		snap = statchan_snap_get(ch->src, 0, 0, err);
+		snap = statchan_snap_get(ch->src, 0, 0, f->net->user_ns, err);
 	if (IS_ERR(snap))
 		return PTR_ERR(snap);
 	ret = snapshot_copy(snap, pos, to);

@@ -19,7 +19,7 @@
  * @opened:	the channel meanwhile; @open_lock
  * @ch:		set once under @open_lock, closed in release
  * @pinned:	what the last STATCHAN_IOC_SNAPSHOT_MAP gave; or what is being read
- *		in pieces by pread()
+ *		in pieces by pread(); or NULL
  * @chosen:	@pinned is from STATCHAN_IOC_SNAPSHOT_MAP: pread() takes no other
  * @error:	sentence of the last failed ioctl
  */

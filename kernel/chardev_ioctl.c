@@ -185,6 +185,17 @@ static int snapshot_check(struct statchan_snapshot_req *req,
 	return 0;
 }
 
+/* The descriptor is to hold nothing: so there is nothing to choose */
+static int let_go_check(struct statchan_snapshot_req *req,
+			struct statchan_err *err)
+{
+	if (req->flags != STATCHAN_LET_GO || req->reserved ||
+	    req->max_age_ns || req->generation)
+		return statchan_err(err, -EINVAL, "flags %#x: STATCHAN_LET_GO takes no snapshot, so no other flag, age or generation goes with it",
+				    req->flags);
+	return 0;
+}
+
 static void snapshot_answer(struct statchan_snapshot_req *req,
 			    struct statchan_snap *snap)
 {
@@ -215,7 +226,8 @@ static int dev_snapshot(struct statchan_file *f, void *arg,
 				   src->name, req->len, room);
 		goto put;
 	}
-	snap = statchan_snap_get(src, req->max_age_ns, req->generation, err);
+	snap = statchan_snap_get(src, req->max_age_ns, req->generation,
+				 f->net->user_ns, err);
 	if (IS_ERR(snap)) {
 		ret = PTR_ERR(snap);
 		goto put;
@@ -234,17 +246,25 @@ static int dev_snapshot_map(struct statchan_file *f, void *arg,
 {
 	struct statchan_snapshot_req *req = arg;
 	struct statchan_channel *ch = statchan_file_channel(f);
+	bool let_go = req->flags & STATCHAN_LET_GO;
 	struct statchan_snap *snap;
 	int ret;
 
-	ret = snapshot_check(req, err);
+	ret = let_go ? let_go_check(req, err) : snapshot_check(req, err);
 	if (ret)
 		return ret;
 	if (!ch)
 		return statchan_file_no_channel("mapping a snapshot", err);
 	if (ch->kind != STATCHAN_CHANNEL_SNAPSHOT)
 		return statchan_file_not_by(ch, "mapping a snapshot", err);
-	snap = statchan_snap_get(ch->src, req->max_age_ns, req->generation, err);
+	if (let_go) {
+		statchan_file_pin(f, NULL, false);
+		req->len = 0;
+		req->offset = 0;
+		return 0;
+	}
+	snap = statchan_snap_get(ch->src, req->max_age_ns, req->generation,
+				 f->net->user_ns, err);
 	if (IS_ERR(snap))
 		return PTR_ERR(snap);
 	snapshot_answer(req, snap);
@@ -363,15 +383,16 @@ static int dev_ledger(struct statchan_file *f, void *arg,
 	struct statchan_channel *ch = statchan_file_channel(f);
 	struct statchan_ledger entry;
 	u32 id = req->channel, cpu;
-	int ret;
+	int ret = 0;
 
 	if (!id && !ch)
 		return statchan_file_no_channel("ledger", err);
-	if (!id)
-		id = ch->id;
 	for (cpu = 0; cpu < nr_cpu_ids; cpu++) {
-		ret = statchan_channel_ledger(f->net, id, cpu, &entry,
-					      &req->flags);
+		if (id)
+			ret = statchan_channel_ledger(f->net, id, cpu, &entry,
+						      &req->flags);
+		else
+			req->flags = statchan_ledger_of(ch, cpu, &entry);
 		if (ret)
 			return statchan_err(err, ret, "no channel %u in this network namespace",
 					    id);

@@ -61,12 +61,13 @@ int statchan_ctl_source_set(struct net *net, const char *name,
 	return 0;
 }
 
-/* Fills all of @info. Process context, may sleep. */
+/*
+ * Fills all of @info. Process context, may sleep; waits for no driver, no allocation
+ * and no channel: over netlink everybody may ask, with the lock of genl held.
+ */
 int statchan_ctl_source_info(struct statchan_source *src,
 			     struct statchan_source_info *info)
 {
-	struct statchan_channel *ch;
-
 	memset(info, 0, sizeof(*info));
 	info->size = sizeof(*info);
 	info->id = src->id;
@@ -76,13 +77,8 @@ int statchan_ctl_source_info(struct statchan_source *src,
 	info->n_counters = src->schema->n_counters;
 	info->schema_hash = src->schema->hash;
 	statchan_source_counts(src, &info->observed, &info->emitted);
-	mutex_lock(&src->snap.lock);
-	info->generation = src->snap.generation;
-	mutex_unlock(&src->snap.lock);
-	mutex_lock(&src->lock);
-	info->rate = src->rate;
-	list_for_each_entry(ch, &src->channels, node)
-		info->channels++;
-	mutex_unlock(&src->lock);
+	info->generation = READ_ONCE(src->snap.generation);
+	info->rate = READ_ONCE(src->rate);
+	info->channels = READ_ONCE(src->listeners);
 	return 0;
 }

@@ -6,7 +6,8 @@
  *	source.set_lock		set of a source that a kind made
  *	statchan_kinds_lock	kinds, what they made, and create; not destroy and set,
  *				which may take long
- *	source.lock		channels of a source, listen, rate, gone
+ *	kind_params_lock	(leaf) what describes a source, in kind.c
+ *	source.lock		channels of a source, listen, rate
  *	statchan_registry_lock	the list of sources (leaf)
  *	statchan_channels_lock	the list of channels (leaf)
  *	source.snap.lock	taking snapshots (sleeps in the driver)
@@ -39,7 +40,13 @@ struct proc_dir_entry;
 struct statchan_channel;
 struct statchan_transport;
 struct net;
+struct user_namespace;
 struct vm_area_struct;
+
+/* ---- memory that programs map: shared.c ---- */
+
+void *statchan_shared_alloc(size_t len);
+int statchan_shared_mmap(struct vm_area_struct *vma, void *at);
 
 /* ---- snapshots: snapshot.c ---- */
 
@@ -61,7 +68,7 @@ struct vm_area_struct;
 /**
  * struct statchan_snap - a snapshot, immutable while it has users
  * @src:	holds no reference; the users do
- * @image:	vmalloc_user() memory: struct statchan_snapshot and the counters
+ * @image:	statchan_shared_alloc() memory: struct statchan_snapshot and the counters
  * @len:	bytes of the image
  * @index:	place in src->snap.slot; names the mmap offset
  * @users:	under src->snap.lock: who reads it now
@@ -94,6 +101,7 @@ void statchan_snap_pool_init(struct statchan_source *src);
 void statchan_snap_pool_destroy(struct statchan_source *src);
 struct statchan_snap *statchan_snap_get(struct statchan_source *src,
 					u64 max_age_ns, u64 generation,
+					struct user_namespace *admin,
 					struct statchan_err *err);
 void statchan_snap_hold(struct statchan_snap *snap);
 void statchan_snap_put(struct statchan_snap *snap);
@@ -127,18 +135,18 @@ struct statchan_source {
 	const struct statchan_source_ops *ops;
 	void *priv;
 
-	const struct statchan_kind *kind; /* statchan_kinds_lock; NULL: a driver's own */
-	struct list_head made;		/* same; by kind */
+	const struct statchan_kind *kind; /* see kind.c; NULL: a driver's own */
+	u64 params[STATCHAN_KIND_PARAMS]; /* same */
+	struct list_head made;		/* statchan_kinds_lock; by kind */
 	bool ending;			/* same; somebody destroys it */
 	bool destroyed;			/* same; that is over */
-	u64 params[STATCHAN_KIND_PARAMS]; /* same */
 	struct mutex set_lock;
 	bool unmade;			/* set_lock; priv goes */
 
 	struct statchan_schema *schema;	/* blob, immutable */
 
 	struct mutex lock;		/* outside of snap.lock */
-	bool gone;			/* lock and snap.lock */
+	bool gone;			/* set once; seen under lock and snap.lock from then on */
 	u32 rate;			/* lock; READ_ONCE in the sampler */
 	u32 listeners;			/* lock; READ_ONCE in emit */
 	struct list_head channels;	/* lock; RCU in emit */
@@ -171,6 +179,9 @@ void statchan_source_stop(struct statchan_source *src,
 			  struct statchan_channel *ch);
 void statchan_source_detach(struct statchan_source *src,
 			    struct statchan_channel *ch);
+
+int statchan_driver_said(const struct statchan_source *src, const char *callback,
+			 int ret);
 
 struct statchan_schema *statchan_schema_build(const struct statchan_schema_desc *desc);
 
@@ -363,10 +374,16 @@ void statchan_channel_close(struct statchan_channel *ch);
 void statchan_channel_put(struct statchan_channel *ch);
 void statchan_channel_end(struct statchan_channel *ch);
 void statchan_channels_end_live(const struct statchan_source *src);
+
+/* live.c */
+int statchan_live_init(void);
+void statchan_live_exit(void);
 void statchan_channel_stop(struct statchan_channel *ch);
 int statchan_channel_start(struct statchan_channel *ch,
 			   struct statchan_err *err);
 int statchan_channel_info(struct net *net, struct statchan_channel_info *info);
+u32 statchan_ledger_of(struct statchan_channel *ch, u32 cpu,
+		       struct statchan_ledger *out);
 int statchan_channel_ledger(struct net *net, u32 id, u32 cpu,
 			    struct statchan_ledger *out, u32 *flags);
 void statchan_ledger_fill(struct statchan_channel *ch, u32 cpu,
@@ -423,6 +440,7 @@ int statchan_calibrate_mmap(struct vm_area_struct *vma);
 int statchan_chardev_init(void);
 void statchan_chardev_exit(void);
 int statchan_genl_init(void);
+void statchan_genl_allow_dumps(void);
 void statchan_genl_exit(void);
 void statchan_event(struct net *net, u32 event, u32 source, u32 channel,
 		    const char *name, const char *text);

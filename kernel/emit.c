@@ -80,28 +80,6 @@ static noinline void emit_arm(struct statchan_channel_cpu *cc)
 		      HRTIMER_MODE_REL_PINNED_SOFT);
 }
 
-/* The record at hand is lost, because of cc->reason */
-static noinline void emit_lose(struct statchan_channel_cpu *cc, u64 seq,
-			       u64 time_ns)
-{
-	u32 reason = cc->reason;
-	struct statchan_gap *gap = &cc->gap[reason];
-
-	cc->lost[reason]++;
-	if (!(cc->gaps & BIT(reason))) {
-		cc->gaps |= BIT(reason);
-		gap->first_seq = seq;
-		gap->first_ns = time_ns;
-		gap->count = 0;
-	}
-	gap->last_seq = seq;
-	gap->last_ns = time_ns;
-	gap->count++;
-	/* the flush tells the loss if no record follows */
-	if (!cc->armed)
-		emit_arm(cc);
-}
-
 /* Of the gaps that wait the one that began first */
 static u32 emit_first_gap(const struct statchan_channel_cpu *cc)
 {
@@ -182,6 +160,31 @@ static noinline void emit_announce(struct statchan_channel_cpu *cc)
 	}
 	/* the timer itself goes on until it has flushed */
 	if (unlikely(cc->unflushed && !cc->armed && !cc->flushing))
+		emit_arm(cc);
+}
+
+/* The record at hand is lost, because of cc->reason */
+static noinline void emit_lose(struct statchan_channel_cpu *cc, u64 seq,
+			       u64 time_ns)
+{
+	u32 reason = cc->reason;
+	struct statchan_gap *gap = &cc->gap[reason];
+
+	cc->lost[reason]++;
+	if (!(cc->gaps & BIT(reason))) {
+		cc->gaps |= BIT(reason);
+		gap->first_seq = seq;
+		gap->first_ns = time_ns;
+		gap->count = 0;
+	}
+	gap->last_seq = seq;
+	gap->last_ns = time_ns;
+	gap->count++;
+	/* who sleeps until a watermark that there is no room for makes none */
+	if (reason == STATCHAN_LOST_RING_FULL && cc->accepted != cc->announced)
+		emit_announce(cc);
+	/* the flush tells the loss if no record follows */
+	if (!cc->armed)
 		emit_arm(cc);
 }
 

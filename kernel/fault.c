@@ -22,6 +22,7 @@ static const char *const names[STATCHAN_N_FAULTS] = {
 	[STATCHAN_FAULT_SOURCE] = "source",
 	[STATCHAN_FAULT_SCHEMA] = "schema",
 	[STATCHAN_FAULT_SNAPSHOT] = "snapshot",
+	[STATCHAN_FAULT_SNAPSHOT_MAP] = "snapshot_map",
 	[STATCHAN_FAULT_LIVE] = "live",
 	[STATCHAN_FAULT_CHANNEL] = "channel",
 	[STATCHAN_FAULT_RECORD] = "record",

@@ -370,10 +370,12 @@ static const struct genl_ops ops[] = {
 		.doit = version_get,
 	}, {
 		.cmd = STATCHAN_CMD_TRANSPORT_GET,
+		.start = statchan_genl_dump_start,
 		.dumpit = statchan_genl_dump_transports,
 	}, {
 		.cmd = STATCHAN_CMD_SOURCE_GET,
 		.doit = source_get,
+		.start = statchan_genl_dump_start,
 		.dumpit = statchan_genl_dump_sources,
 		.policy = statchan_genl_source_policy,
 		.maxattr = STATCHAN_A_NAME,
@@ -423,6 +425,7 @@ static const struct genl_ops ops[] = {
 		.maxattr = STATCHAN_A_CHANNEL,
 	}, {
 		.cmd = STATCHAN_CMD_CHANNEL_GET,
+		.start = statchan_genl_dump_start,
 		.dumpit = statchan_genl_dump_channels,
 	}, {
 		.cmd = STATCHAN_CMD_LEDGER_GET,

@@ -48,6 +48,7 @@ statchan_genl_config_policy[STATCHAN_C_MAX + 1];
 int statchan_genl_put_source(struct sk_buff *skb, struct statchan_source *src);
 
 /* genl_dump.c: @start can not fail with a sentence; the first @dump does */
+int statchan_genl_dump_start(struct netlink_callback *cb);
 int statchan_genl_dump_transports(struct sk_buff *skb,
 				  struct netlink_callback *cb);
 int statchan_genl_dump_sources(struct sk_buff *skb,

@@ -77,10 +77,30 @@ static int dump_full(struct sk_buff *skb, struct netlink_callback *cb)
 
 /* ---- state ---- */
 
+/* Set once, by the last step of loading */
+static bool dumps_allowed;
+
+void statchan_genl_allow_dumps(void)
+{
+	WRITE_ONCE(dumps_allowed, true);
+}
+
+/*
+ * The socket of a dump holds the module as long as the dump is not over, even where
+ * loading the module fails in the end, which frees it whoever holds it.
+ */
+int statchan_genl_dump_start(struct netlink_callback *cb)
+{
+	return READ_ONCE(dumps_allowed) ? 0 : -EAGAIN;
+}
+
 static int start_state(struct netlink_callback *cb)
 {
 	struct dump_state *st = dump_state(cb);
+	int ret = statchan_genl_dump_start(cb);
 
+	if (ret)
+		return ret;
 	st->err = kzalloc(sizeof(*st->err), GFP_KERNEL);
 	return st->err ? 0 : -ENOMEM;
 }
@@ -202,9 +222,11 @@ too_small:
 int statchan_genl_schema_start(struct netlink_callback *cb)
 {
 	struct dump_state *st = dump_state(cb);
+	int ret;
 
-	if (start_state(cb))
-		return -ENOMEM;
+	ret = start_state(cb);
+	if (ret)
+		return ret;
 	st->code = piece_source(cb, st);
 	piece_limit(cb);
 	return 0;
@@ -247,6 +269,7 @@ static int snapshot_take(struct netlink_callback *cb, struct dump_state *st)
 	st->snap = statchan_snap_get(st->src,
 				     max_age ? nla_get_u64(max_age) : 0,
 				     generation ? nla_get_u64(generation) : 0,
+				     st->counted ? NULL : dump_net(cb)->user_ns,
 				     st->err);
 	ret = PTR_ERR_OR_ZERO(st->snap);
 	if (ret)
@@ -257,9 +280,11 @@ static int snapshot_take(struct netlink_callback *cb, struct dump_state *st)
 int statchan_genl_snapshot_start(struct netlink_callback *cb)
 {
 	struct dump_state *st = dump_state(cb);
+	int ret;
 
-	if (start_state(cb))
-		return -ENOMEM;
+	ret = start_state(cb);
+	if (ret)
+		return ret;
 	st->code = snapshot_take(cb, st);
 	piece_limit(cb);
 	return 0;
@@ -372,9 +397,11 @@ static int ledger_find(struct netlink_callback *cb, struct dump_state *st)
 int statchan_genl_ledger_start(struct netlink_callback *cb)
 {
 	struct dump_state *st = dump_state(cb);
+	int ret;
 
-	if (start_state(cb))
-		return -ENOMEM;
+	ret = start_state(cb);
+	if (ret)
+		return ret;
 	st->code = ledger_find(cb, st);
 	return 0;
 }

@@ -20,6 +20,10 @@ struct kind_entry {
 
 /* the list of kinds, which sources they made, and create */
 static DEFINE_MUTEX(statchan_kinds_lock);
+/* (leaf) source.kind and source.params, for who describes a source: that waits for no
+ * create, and both change under statchan_kinds_lock, too
+ */
+static DEFINE_MUTEX(kind_params_lock);
 static LIST_HEAD(kinds);			/* statchan_kinds_lock */
 static LIST_HEAD(made);				/* same; source.made */
 static DECLARE_WAIT_QUEUE_HEAD(destroyed);
@@ -34,14 +38,38 @@ static const struct statchan_kind *kind_find(const char *name)
 	return NULL;
 }
 
+/* What is wrong with a kind, or NULL */
+static const char *kind_fault(const struct statchan_kind *kind)
+{
+	u32 i, n;
+
+	if (!kind->create || !kind->destroy)
+		return "it needs create() and destroy()";
+	if (kind->n_params > STATCHAN_KIND_PARAMS)
+		return "it has too many parameters";
+	for (i = 0; i < kind->n_params; i++) {
+		const struct statchan_param *p = &kind->params[i];
+
+		if (p->runtime && !kind->set)
+			return "a parameter can be set at run time, and there is no set()";
+		for (n = 0; p->choices && p->choices[n]; n++)
+			;
+		if (p->choices ? p->def >= n : p->def < p->min || p->def > p->max)
+			return "the default of a parameter is none of its values";
+	}
+	return NULL;
+}
+
 int statchan_kind_register(const struct statchan_kind *kind)
 {
+	const char *fault = kind_fault(kind);
 	struct kind_entry *entry;
 	int ret = 0;
 
-	if (WARN_ON(kind->n_params > STATCHAN_KIND_PARAMS || !kind->create ||
-		    !kind->destroy))
+	if (fault) {
+		pr_err("statchan: kind '%s': %s\n", kind->name, fault);
 		return -EINVAL;
+	}
 	entry = kzalloc(sizeof(*entry), GFP_KERNEL);
 	if (!entry)
 		return -ENOMEM;
@@ -76,14 +104,17 @@ static struct statchan_source *kind_made(const struct statchan_kind *kind,
 	return NULL;
 }
 
-/* Return: a counted source that somebody destroys, or NULL */
+/* Return: a counted source that somebody destroys, or will, or NULL */
 static struct statchan_source *kind_ending(struct net *net, const char *name)
 {
 	struct statchan_source *src;
 
 	lockdep_assert_held(&statchan_kinds_lock);
 	list_for_each_entry(src, &made, made) {
-		if (!src->ending || src->net != net || strcmp(src->name, name))
+		if (src->net != net || strcmp(src->name, name))
+			continue;
+		if (!src->ending &&
+		    !(src->kind->lost && src->kind->lost(src->priv)))
 			continue;
 		kref_get(&src->ref);
 		return src;
@@ -120,7 +151,9 @@ static void kind_destroy(struct statchan_source *src)
 
 	mutex_lock(&statchan_kinds_lock);
 	list_del(&src->made);
+	mutex_lock(&kind_params_lock);
 	src->kind = NULL;
+	mutex_unlock(&kind_params_lock);
 	/* the last that is done for the source; pairs with the load above */
 	smp_store_release(&src->destroyed, true);
 	wake_up_all(&destroyed);
@@ -309,7 +342,7 @@ void statchan_kind_format(struct statchan_source *src, char *kind_name,
 	size_t at;
 	u32 i;
 
-	mutex_lock(&statchan_kinds_lock);
+	mutex_lock(&kind_params_lock);
 	kind = src->kind;
 	strscpy(kind_name, kind ? kind->name : "driver", kind_len);
 	at = scnprintf(buf, len, "rate=%u", READ_ONCE(src->rate));
@@ -323,7 +356,7 @@ void statchan_kind_format(struct statchan_source *src, char *kind_name,
 			at += scnprintf(buf + at, len - at, " %s=%llu", p->key,
 					src->params[i]);
 	}
-	mutex_unlock(&statchan_kinds_lock);
+	mutex_unlock(&kind_params_lock);
 }
 
 /* ---- add, del, set ---- */
@@ -343,7 +376,7 @@ static int kind_create(struct net *net, const struct statchan_kind *kind,
 	if (ret)
 		return ret;
 	err->text[0] = 0;
-	src = kind->create(net, name, params.value, err);
+	src = kind->create(net, name, params.value, err) ?: ERR_PTR(-EINVAL);
 	if (IS_ERR(src)) {
 		ret = PTR_ERR(src);
 		if (err->text[0])
@@ -354,8 +387,10 @@ static int kind_create(struct net *net, const struct statchan_kind *kind,
 		return statchan_err(err, ret, "source '%s' of kind %s can't be made: error %d",
 				    name, kind->name, -ret);
 	}
+	mutex_lock(&kind_params_lock);
 	memcpy(src->params, params.value, sizeof(src->params));
 	src->kind = kind;
+	mutex_unlock(&kind_params_lock);
 	list_add_tail(&src->made, &made);
 	*id = src->id;
 	if (!params.rate)
@@ -451,12 +486,15 @@ static int kind_apply(struct statchan_source *src, const struct params *params,
 	for (i = 0; !ret && params->kind && i < params->kind->n_params; i++) {
 		if (!(params->given & BIT(i)))
 			continue;
-		ret = params->kind->set(src->priv, i, params->value[i], err);
+		ret = statchan_driver_said(src, "set",
+					   params->kind->set(src->priv, i,
+							     params->value[i],
+							     err));
 		if (ret)
 			break;
-		mutex_lock(&statchan_kinds_lock);
+		mutex_lock(&kind_params_lock);
 		src->params[i] = params->value[i];
-		mutex_unlock(&statchan_kinds_lock);
+		mutex_unlock(&kind_params_lock);
 	}
 	return ret;
 }

@@ -11,6 +11,8 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
+#include <linux/workqueue.h>
+#include <net/net_namespace.h>
 
 #include "fault.h"
 #include "ring.h"
@@ -36,6 +38,20 @@ struct live {
 	struct hrtimer timer;
 	struct work_struct work;
 };
+
+/* Not the system's, which many wait for: a refresh waits for drivers, and for readers */
+static struct workqueue_struct *live_wq;
+
+int __init statchan_live_init(void)
+{
+	live_wq = alloc_workqueue("statchan_live", WQ_UNBOUND, 0);
+	return live_wq ? 0 : -ENOMEM;
+}
+
+void statchan_live_exit(void)
+{
+	destroy_workqueue(live_wq);
+}
 
 static void live_publish(struct live *live, const struct statchan_snap *snap)
 {
@@ -63,12 +79,12 @@ static void live_wait(struct live *live)
 			      HRTIMER_MODE_REL_SOFT);
 }
 
-/* A copy may take long: not where others wait for a CPU's workers */
+/* A copy may take long, and so may what it waits for: not where others wait for workers */
 static enum hrtimer_restart live_due(struct hrtimer *timer)
 {
 	struct live *live = container_of(timer, struct live, timer);
 
-	queue_work(system_unbound_wq, &live->work);
+	queue_work(live_wq, &live->work);
 	return HRTIMER_NORESTART;
 }
 
@@ -78,7 +94,9 @@ static void live_refresh(struct work_struct *work)
 	u64 period_ns = live->ch->got.period_ns;
 	struct statchan_snap *snap;
 
-	snap = statchan_snap_get(live->ch->src, period_ns / 2, 0, NULL);
+	/* with the rights of who opened it, not of this worker */
+	snap = statchan_snap_get(live->ch->src, period_ns / 2, 0,
+				 live->counted ? NULL : &init_user_ns, NULL);
 	/* a driver whose device sleeps may say so, too: that is a failed refresh */
 	if (PTR_ERR(snap) == -ENODEV && READ_ONCE(live->ch->src->gone)) {
 		WRITE_ONCE(live->control->flags, STATCHAN_LIVE_EOS);
@@ -119,7 +137,8 @@ static int live_open(struct statchan_channel *ch,
 	struct statchan_snap *snap;
 	struct live *live;
 
-	snap = statchan_snap_get(ch->src, ch->got.period_ns / 2, 0, err);
+	snap = statchan_snap_get(ch->src, ch->got.period_ns / 2, 0,
+				 counted ? NULL : ch->net->user_ns, err);
 	if (IS_ERR(snap))
 		return PTR_ERR(snap);
 	live = statchan_fault(STATCHAN_FAULT_LIVE) ?
@@ -127,7 +146,7 @@ static int live_open(struct statchan_channel *ch,
 	if (!live)
 		goto put;
 	live->len = PAGE_SIZE + 2 * PAGE_ALIGN(image_len);
-	control = vmalloc_user(live->len);
+	control = statchan_shared_alloc(live->len);
 	if (!control)
 		goto free;
 	live->counted = counted;
@@ -189,7 +208,7 @@ void statchan_live_end(struct statchan_channel *ch)
 {
 	struct live *live = ch->priv;
 
-	queue_work(system_unbound_wq, &live->work);
+	queue_work(live_wq, &live->work);
 }
 
 int statchan_live_mmap(struct statchan_channel *ch, struct vm_area_struct *vma)
@@ -199,5 +218,5 @@ int statchan_live_mmap(struct statchan_channel *ch, struct vm_area_struct *vma)
 	if (vma->vm_pgoff != STATCHAN_MMAP_LIVE >> PAGE_SHIFT ||
 	    vma_pages(vma) > live->len >> PAGE_SHIFT)
 		return -EINVAL;
-	return remap_vmalloc_range(vma, live->control, 0);
+	return statchan_shared_mmap(vma, live->control);
 }

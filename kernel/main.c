@@ -31,12 +31,14 @@ static int __init statchan_init(void)
 		return ret;
 	/* without debugfs only relay is missing, and says so when it is opened */
 	statchan_debugfs = debugfs_create_dir("statchan", NULL);
-	statchan_fault_init(statchan_debugfs);
 	statchan_relay_init();
+	ret = statchan_live_init();
+	if (ret)
+		goto debugfs;
 	/* before the sources, so that folders outlive the files in them */
 	ret = statchan_proc_init();
 	if (ret)
-		goto debugfs;
+		goto live;
 	ret = register_pernet_subsys(&statchan_net_ops);
 	if (ret)
 		goto proc;
@@ -46,6 +48,9 @@ static int __init statchan_init(void)
 	ret = statchan_chardev_init();
 	if (ret)
 		goto genl;
+	/* what holds the module comes when nothing can fail any more */
+	statchan_fault_init(statchan_debugfs);
+	statchan_genl_allow_dumps();
 	return 0;
 genl:
 	statchan_genl_exit();
@@ -53,6 +58,8 @@ pernet:
 	unregister_pernet_subsys(&statchan_net_ops);
 proc:
 	statchan_proc_exit();
+live:
+	statchan_live_exit();
 debugfs:
 	debugfs_remove(statchan_debugfs);
 	return ret;
@@ -64,6 +71,7 @@ static void __exit statchan_exit(void)
 	statchan_genl_exit();
 	unregister_pernet_subsys(&statchan_net_ops);
 	statchan_proc_exit();
+	statchan_live_exit();
 	debugfs_remove(statchan_debugfs);
 }
 

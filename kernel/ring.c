@@ -173,7 +173,9 @@ static int ring_alloc_pages(struct statchan_ring *ring, int node)
 	if (!ring->pages)
 		return -ENOMEM;
 	for (i = 0; i < 2 + n_data; i++) {
-		if (statchan_fault(STATCHAN_FAULT_RING_PAGE))
+		/* up to 256 MiB a CPU: not for who has been killed meanwhile */
+		if (statchan_fault(STATCHAN_FAULT_RING_PAGE) ||
+		    fatal_signal_pending(current))
 			return -ENOMEM;
 		ring->pages[i] = alloc_pages_node(node, GFP_KERNEL_ACCOUNT |
 						  __GFP_ZERO | __GFP_NOWARN |

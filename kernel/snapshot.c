@@ -110,7 +110,7 @@ static struct statchan_snap *snap_alloc(struct statchan_source *src, u32 index)
 	snap->src = src;
 	snap->index = index;
 	snap->len = statchan_image_len(src->schema->n_counters);
-	snap->image = vmalloc_user(snap->len);
+	snap->image = statchan_shared_alloc(snap->len);
 	if (!snap->image) {
 		kfree(snap);
 		return NULL;
@@ -121,44 +121,66 @@ static struct statchan_snap *snap_alloc(struct statchan_source *src, u32 index)
 	return snap;
 }
 
-/* The last slots are for those who may do more than read. The source is not gone. */
-static bool snap_admit(const struct statchan_source *src, u32 busy)
+/* Slots that readers hold once another does: @latest, or a new one if NULL */
+static u32 snap_held(const struct statchan_source *src,
+		     const struct statchan_snap *latest)
 {
-	return busy < STATCHAN_SNAP_SLOTS - STATCHAN_SLOTS_PRIVILEGED ||
-	       ns_capable_noaudit(src->net->user_ns, CAP_NET_ADMIN);
+	u32 i, held = latest ? 0 : 1;
+
+	for (i = 0; i < STATCHAN_SNAP_SLOTS; i++) {
+		const struct statchan_snap *snap = src->snap.slot[i];
+
+		if (snap && (snap->users || snap == latest))
+			held++;
+	}
+	return held;
 }
 
-/* A slot to write into: an idle one, else a new one, else one that is only
- * mapped: its readers have let go of it by asking for another.
+/*
+ * The last slots are for those who may do more than read: others may not even share
+ * what is in one of them, since the last of its readers keeps it.
+ */
+static int snap_admit(const struct statchan_source *src,
+		      const struct statchan_snap *latest,
+		      struct user_namespace *admin, struct statchan_err *err)
+{
+	u32 held = snap_held(src, latest);
+
+	if (held <= STATCHAN_SNAP_SLOTS - STATCHAN_SLOTS_PRIVILEGED ||
+	    (admin && ns_capable_noaudit(admin, CAP_NET_ADMIN)))
+		return 0;
+	return statchan_err(err, -EBUSY, "source '%s': %u generations are held by readers: close one",
+			    src->name, held - 1);
+}
+
+/* A slot to write into: an idle one, else one that is only mapped, whose readers
+ * have let go of it, or asked for another; else a new one.
  */
 static struct statchan_snap *snap_slot(struct statchan_source *src,
 				       struct statchan_err *err)
 {
 	struct statchan_snap *snap, *mapped = NULL;
 	struct statchan_snap *idle = NULL;
-	u32 i, free = STATCHAN_SNAP_SLOTS, busy = 0;
+	u32 i, free = STATCHAN_SNAP_SLOTS;
 
 	for (i = 0; i < STATCHAN_SNAP_SLOTS; i++) {
 		snap = src->snap.slot[i];
 		if (!snap)
 			free = min(free, i);
-		else if (snap->users)
-			busy++;
-		else if (snap == src->snap.latest)
+		else if (snap->users || snap == src->snap.latest)
 			continue;
 		else if (atomic_read(&snap->maps))
 			mapped = snap;
 		else
 			idle = idle ?: snap;
 	}
-	if ((!idle && !mapped && free == STATCHAN_SNAP_SLOTS) ||
-	    !snap_admit(src, busy)) {
-		statchan_err(err, -EBUSY, "source '%s': %u generations are held by readers: close one",
-			     src->name, busy);
-		return ERR_PTR(-EBUSY);
-	}
 	if (idle || mapped)
 		return idle ?: mapped;
+	if (free == STATCHAN_SNAP_SLOTS) {
+		statchan_err(err, -EBUSY, "source '%s': all %u generations are held by readers: close one",
+			     src->name, free);
+		return ERR_PTR(-EBUSY);
+	}
 	snap = snap_alloc(src, free);
 	if (snap)
 		return snap;
@@ -172,7 +194,7 @@ static struct statchan_snap *snap_take(struct statchan_source *src,
 {
 	struct statchan_snap *snap = snap_slot(src, err);
 	struct statchan_snapshot *image;
-	u64 begin_ns;
+	u64 begin_ns, generation;
 	u32 flags = 0;
 	int ret;
 
@@ -180,7 +202,10 @@ static struct statchan_snap *snap_take(struct statchan_source *src,
 		return snap;
 	image = snap->image;
 	begin_ns = ktime_get_ns();
-	ret = src->ops->snapshot(src->priv, (u64 *)(image + 1), &flags);
+	ret = statchan_driver_said(src, "snapshot",
+				   src->ops->snapshot(src->priv,
+						      (u64 *)(image + 1),
+						      &flags));
 	if (ret) {
 		if (ret == -ESTALE)
 			statchan_err(err, ret, "source '%s' now has other counters: delete it and add it anew",
@@ -190,13 +215,16 @@ static struct statchan_snap *snap_take(struct statchan_source *src,
 				     src->name, -ret);
 		return ERR_PTR(ret);
 	}
+	generation = src->snap.generation + 1;
+	/* who describes the source reads it without the lock */
+	WRITE_ONCE(src->snap.generation, generation);
 	*image = (struct statchan_snapshot){
 		.magic = STATCHAN_SNAPSHOT_MAGIC,
 		.head_len = sizeof(*image),
 		.flags = flags,
 		.source = src->id,
 		.n_counters = src->schema->n_counters,
-		.generation = ++src->snap.generation,
+		.generation = generation,
 		.schema_hash = src->schema->hash,
 		.begin_ns = begin_ns,
 		.end_ns = ktime_get_ns(),
@@ -206,15 +234,27 @@ static struct statchan_snap *snap_take(struct statchan_source *src,
 	return snap;
 }
 
+static struct statchan_snap *snap_share(struct statchan_source *src,
+					struct statchan_snap *latest,
+					struct user_namespace *admin,
+					struct statchan_err *err)
+{
+	int ret = snap_admit(src, latest, admin, err);
+
+	return ret ? ERR_PTR(ret) : latest;
+}
+
 static struct statchan_snap *snap_choose(struct statchan_source *src,
 					 u64 max_age_ns, u64 generation,
+					 struct user_namespace *admin,
 					 struct statchan_err *err)
 {
 	struct statchan_snap *latest = src->snap.latest;
+	int ret;
 
 	if (generation) {
 		if (latest && latest->image->generation == generation)
-			return latest;
+			return snap_share(src, latest, admin, err);
 		if (generation == src->snap.generation)
 			statchan_err(err, -ESTALE, "source '%s': generation %llu is not kept any more: take a new one",
 				     src->name, generation);
@@ -226,8 +266,9 @@ static struct statchan_snap *snap_choose(struct statchan_source *src,
 	}
 	if (latest && max_age_ns &&
 	    ktime_get_ns() - latest->image->end_ns <= max_age_ns)
-		return latest;
-	return snap_take(src, err);
+		return snap_share(src, latest, admin, err);
+	ret = snap_admit(src, NULL, admin, err);
+	return ret ? ERR_PTR(ret) : snap_take(src, err);
 }
 
 /**
@@ -235,6 +276,8 @@ static struct statchan_snap *snap_choose(struct statchan_source *src,
  * @src:	counted by the caller
  * @max_age_ns:	how old it may be; 0 takes one
  * @generation:	just this one, or 0
+ * @admin:	with CAP_NET_ADMIN there the caller may use the last slots, too;
+ *		NULL: whoever calls, this one may not
  * @err:	gets the sentence
  *
  * Process context, may sleep.
@@ -244,6 +287,7 @@ static struct statchan_snap *snap_choose(struct statchan_source *src,
  */
 struct statchan_snap *statchan_snap_get(struct statchan_source *src,
 					u64 max_age_ns, u64 generation,
+					struct user_namespace *admin,
 					struct statchan_err *err)
 {
 	struct statchan_snap *snap;
@@ -253,11 +297,11 @@ struct statchan_snap *statchan_snap_get(struct statchan_source *src,
 			     src->name);
 		return ERR_PTR(-EINTR);
 	}
-	if (src->gone) {
+	if (READ_ONCE(src->gone)) {
 		statchan_err(err, -ENODEV, "source '%s' is gone", src->name);
 		snap = ERR_PTR(-ENODEV);
 	} else {
-		snap = snap_choose(src, max_age_ns, generation, err);
+		snap = snap_choose(src, max_age_ns, generation, admin, err);
 	}
 	if (!IS_ERR(snap)) {
 		WRITE_ONCE(snap->users, snap->users + 1);
@@ -375,7 +419,8 @@ int statchan_snap_mmap(struct statchan_source *src, struct vm_area_struct *vma)
 	snap = snap_map_slot(src, index);
 	if (!snap)
 		return -EINVAL;
-	ret = remap_vmalloc_range(vma, snap->image, 0);
+	ret = statchan_fault(STATCHAN_FAULT_SNAPSHOT_MAP) ?
+		-ENOMEM : statchan_shared_mmap(vma, snap->image);
 	if (ret) {
 		atomic_dec(&snap->maps);
 		return ret;

@@ -41,6 +41,17 @@ int statchan_err(struct statchan_err *err, int code, const char *fmt, ...)
 }
 EXPORT_SYMBOL_GPL(statchan_err);
 
+/* What a callback returned, made sure that it is 0 or an errno: else it would become a pointer */
+int statchan_driver_said(const struct statchan_source *src, const char *callback,
+			 int ret)
+{
+	if (likely(ret <= 0 && ret >= -MAX_ERRNO))
+		return ret;
+	pr_err_ratelimited("statchan: source '%s': %s() of its driver returned %d, which is neither 0 nor an errno\n",
+			   src->name, callback, ret);
+	return -EIO;
+}
+
 static void source_free(struct kref *ref)
 {
 	struct statchan_source *src = container_of(ref, struct statchan_source,
@@ -126,6 +137,23 @@ struct statchan_source *statchan_source_after(struct net *net, u32 id)
 	return found;
 }
 
+/* The next number that no source has; not 0, which says that a name is given */
+static u32 source_new_id(void)
+{
+	struct statchan_source *src;
+	u32 id;
+
+	lockdep_assert_held(&statchan_registry_lock);
+	do {
+		last_id = last_id + 1 ?: 1;
+		id = last_id;
+		list_for_each_entry(src, &sources, node)
+			if (src->id == id)
+				id = 0;
+	} while (!id);
+	return id;
+}
+
 static struct statchan_source *source_alloc(const struct statchan_schema_desc *desc)
 {
 	struct statchan_source *src;
@@ -162,11 +190,11 @@ static struct statchan_source *source_alloc(const struct statchan_schema_desc *d
 	return src;
 }
 
-/* A snapshot that runs ends, none begins */
+/* A snapshot that runs ends, none begins: who waits for his turn is told at once */
 static void source_gone(struct statchan_source *src)
 {
-	mutex_lock(&src->snap.lock);
 	WRITE_ONCE(src->gone, true);
+	mutex_lock(&src->snap.lock);
 	mutex_unlock(&src->snap.lock);
 }
 
@@ -193,7 +221,7 @@ statchan_source_register(struct net *net, const char *name,
 		ret = -EEXIST;
 	} else {
 		/* its file can be read at once */
-		src->id = ++last_id;
+		src->id = source_new_id();
 		ret = statchan_proc_add(src);
 	}
 	if (!ret)
@@ -253,6 +281,8 @@ EXPORT_SYMBOL_GPL(statchan_source_end_streams);
 
 void statchan_source_unregister(struct statchan_source *src)
 {
+	/* so that neither what follows nor who holds locks it needs waits for a queue */
+	WRITE_ONCE(src->gone, true);
 	/* while the name is still taken; waits for readers of the files */
 	statchan_proc_remove(src);
 	mutex_lock(&statchan_registry_lock);
@@ -360,7 +390,7 @@ int statchan_source_attach(struct statchan_source *src,
 	int ret = 0;
 
 	lockdep_assert_held(&src->lock);
-	if (src->gone)
+	if (READ_ONCE(src->gone))
 		return statchan_err(err, -ENODEV, "source '%s' is gone",
 				    src->name);
 	/* each is served in turn with interrupts off */
@@ -380,7 +410,8 @@ int statchan_source_attach(struct statchan_source *src,
 	if (!first || !src->ops->listen)
 		return 0;
 	statchan_err(err, 0, "source '%s' can't start to sample", src->name);
-	ret = src->ops->listen(src->priv, true, err);
+	ret = statchan_driver_said(src, "listen",
+				   src->ops->listen(src->priv, true, err));
 	if (ret) {
 		source_remove(src, ch);
 		static_branch_dec(&statchan_listening);
@@ -416,7 +447,7 @@ int statchan_source_set_rate(struct statchan_source *src, u32 rate,
 	int ret;
 
 	lockdep_assert_held(&src->lock);
-	if (src->gone)
+	if (READ_ONCE(src->gone))
 		return statchan_err(err, -ENODEV, "source '%s' is gone",
 				    src->name);
 	if (!rate || rate > STATCHAN_RATE_MAX)
@@ -427,7 +458,8 @@ int statchan_source_set_rate(struct statchan_source *src, u32 rate,
 	if (!src->ops->rate)
 		return statchan_err(err, -EOPNOTSUPP, "source '%s' does not sample packets: its rate is always 1",
 				    src->name);
-	ret = src->ops->rate(src->priv, rate, err);
+	ret = statchan_driver_said(src, "rate",
+				   src->ops->rate(src->priv, rate, err));
 	if (!ret)
 		WRITE_ONCE(src->rate, rate);
 	return ret;

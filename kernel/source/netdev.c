@@ -25,6 +25,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
+#include <linux/rcupdate.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 #include <linux/statchan.h>
@@ -66,8 +67,11 @@ static void nd_destroy(struct statchan_source *src, void *priv)
 	mutex_unlock(&nd_lock);
 	rtnl_unlock();
 
-	/* hooks that still run emit from src */
-	synchronize_net();
+	/* hooks that still run emit from src. It may be one of thousands whose namespace
+	 * ends: what has passed since they were taken off need not pass again
+	 */
+	if (nd->was_hooked)
+		cond_synchronize_rcu(nd->unhooked);
 	cancel_work_sync(&nd->end_work);
 	if (src)
 		statchan_source_unregister(src);
@@ -234,6 +238,18 @@ static const struct statchan_param nd_params[] = {
 	},
 };
 
+/* An interface of the same name may be there again before the reaper has come */
+static bool nd_lost(void *priv)
+{
+	struct nd *nd = priv;
+	bool lost;
+
+	mutex_lock(&nd_lock);
+	lost = !nd->dev;
+	mutex_unlock(&nd_lock);
+	return lost;
+}
+
 static int nd_set(void *priv, u32 param, u64 value, struct statchan_err *err)
 {
 	struct nd *nd = priv;
@@ -344,6 +360,7 @@ static const struct statchan_kind nd_kind = {
 	.create = nd_create,
 	.destroy = nd_destroy,
 	.set = nd_set,
+	.lost = nd_lost,
 };
 
 static int __init nd_init(void)

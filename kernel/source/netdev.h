@@ -49,6 +49,8 @@ struct nd_stats {
  * @listening:	someone listens; nd_lock
  * @reaped:	given to statchan_kind_gone() once; nd_lock
  * @hooked:	bit i: @hook[i] is registered; nd_lock
+ * @was_hooked:	at some time; nd_lock
+ * @unhooked:	grace period after which the last hook taken off runs no more; nd_lock
  * @hook:	for enum ND_INGRESS, ND_EGRESS
  * @end_work:	ends the streams after the interface went down
  * @stats:	immutable but for the scratch
@@ -65,6 +67,8 @@ struct nd {
 	bool listening;
 	bool reaped;
 	unsigned long hooked;
+	bool was_hooked;
+	unsigned long unhooked;
 	struct nf_hook_ops hook[ND_N_TAPS];
 	struct work_struct end_work;
 	struct nd_stats stats;

@@ -14,6 +14,7 @@
 #include <linux/if_vlan.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
+#include <linux/rcupdate.h>
 #include <linux/skbuff.h>
 #include <linux/statchan.h>
 
@@ -118,12 +119,14 @@ static int nd_tap_hook(struct nd *nd, u32 tap)
 		/* -EOPNOTSUPP: kernel without CONFIG_NETFILTER_(IN|E)GRESS */
 		return ret;
 	__set_bit(tap, &nd->hooked);
+	nd->was_hooked = true;
 	return 0;
 }
 
 static void nd_tap_unhook(struct nd *nd, u32 tap)
 {
 	nf_unregister_net_hook(nd->net, &nd->hook[tap]);
+	nd->unhooked = get_state_synchronize_rcu();
 	__clear_bit(tap, &nd->hooked);
 }
 
@@ -131,7 +134,7 @@ static void nd_tap_unhook(struct nd *nd, u32 tap)
  * nd_tap_update() - hook what is wanted now and unhook what is not
  * @nd:		nd_lock held; rtnl may be held or not
  *
- * A hook that has been unregistered may still run until synchronize_net().
+ * A hook that has been unregistered may still run until the grace period nd->unhooked is over.
  *
  * Return: 0; on error nothing is hooked. Can't fail where nothing is wanted.
  */

@@ -27,6 +27,8 @@
 #include <linux/slab.h>
 #include <linux/statchan.h>
 #include <linux/statchan_synth.h>
+#include <linux/user_namespace.h>
+#include <net/net_namespace.h>
 
 #include "synth.h"
 
@@ -532,6 +534,11 @@ static void synth_destroy(struct statchan_source *src, void *priv)
 	kfree(s);
 }
 
+static bool user_namespaces;
+module_param(user_namespaces, bool, 0644);
+MODULE_PARM_DESC(user_namespaces,
+		 "root of a user namespace may make sources, too, whose threads nobody is charged for");
+
 static struct statchan_source *synth_create(struct net *net, const char *name,
 					    const u64 *values,
 					    struct statchan_err *err)
@@ -540,6 +547,10 @@ static struct statchan_source *synth_create(struct net *net, const char *name,
 	struct synth *s;
 	int ret;
 
+	if (net->user_ns != &init_user_ns && !READ_ONCE(user_namespaces)) {
+		statchan_err(err, -EPERM, "kind synth takes time of CPUs that nobody is charged for: in a user namespace only with /sys/module/statchan_synth/parameters/user_namespaces");
+		return ERR_PTR(-EPERM);
+	}
 	s = synth_alloc(values, err);
 	if (IS_ERR(s))
 		return ERR_CAST(s);

@@ -108,6 +108,7 @@ struct nl_cpu {
  * @eos:	the last message, allocated at the open so that it always is sent
  * @joined:	somebody received a message (worker)
  * @ended:	no record follows
+ * @closing:	nobody is there any more: what waits need not be sent
  * @work:	the worker
  */
 struct nl_channel {
@@ -120,6 +121,7 @@ struct nl_channel {
 	u32 skb_max;
 	bool joined;
 	bool ended;
+	bool closing;
 	struct nl_cpu __percpu *cpu;
 	cpumask_var_t announced;
 	struct sk_buff_head unsent;
@@ -282,7 +284,8 @@ static bool nl_send(struct nl_channel *nl)
 {
 	struct sk_buff *skb;
 
-	while ((skb = __skb_dequeue(&nl->unsent))) {
+	/* a message takes as long as its receivers are many, and their filters long */
+	while (!READ_ONCE(nl->closing) && (skb = __skb_dequeue(&nl->unsent))) {
 		if (!nl_send_one(nl, skb)) {
 			__skb_queue_head(&nl->unsent, skb);
 			return false;
@@ -584,6 +587,7 @@ static void nl_close(struct statchan_channel *ch)
 {
 	struct nl_channel *nl = ch->priv;
 
+	WRITE_ONCE(nl->closing, true);
 	cancel_delayed_work_sync(&nl->work);
 	mutex_lock(&nl_channels_lock);
 	list_del(&nl->node);
@@ -591,7 +595,10 @@ static void nl_close(struct statchan_channel *ch)
 	nl_free(nl);
 }
 
-/* Send all there is, then the end of stream; wait until it is under way */
+/*
+ * Send all there is, then the end of stream. That is not waited for: who ends a channel
+ * holds locks, and how long it takes is up to who receives.
+ */
 static void nl_end(struct statchan_channel *ch)
 {
 	struct nl_channel *nl = ch->priv;
@@ -599,7 +606,6 @@ static void nl_end(struct statchan_channel *ch)
 	cpumask_copy(nl->announced, cpu_possible_mask);
 	WRITE_ONCE(nl->ended, true);
 	mod_delayed_work(statchan_nl_wq, &nl->work, 0);
-	flush_delayed_work(&nl->work);
 }
 
 static u32 nl_subscribers(struct statchan_channel *ch)

@@ -13,6 +13,7 @@
 #include <linux/module.h>
 #include <linux/proc_fs.h>
 #include <linux/string.h>
+#include <net/net_namespace.h>
 
 #include "procfs.h"
 
@@ -51,7 +52,7 @@ static ssize_t legacy_read(struct file *file, char __user *to, size_t len,
 	page = (char *)__get_free_page(GFP_KERNEL);
 	if (!page)
 		return -ENOMEM;
-	snap = statchan_snap_get(src, 0, 0, NULL);
+	snap = statchan_snap_get(src, 0, 0, src->net->user_ns, NULL);
 	if (IS_ERR(snap)) {
 		ret = READ_ONCE(src->gone) ? -EIO : PTR_ERR(snap);
 	} else {

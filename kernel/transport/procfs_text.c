@@ -105,7 +105,8 @@ static int proc_take(struct proc_file *pf, const struct file *file)
 	ret = proc_admit(pf, file);
 	if (ret)
 		return ret;
-	snap = statchan_snap_get(pf->src, pf->max_age_ns, pf->generation, NULL);
+	snap = statchan_snap_get(pf->src, pf->max_age_ns, pf->generation,
+				 pf->counted ? NULL : pf->src->net->user_ns, NULL);
 	if (IS_ERR(snap))
 		return READ_ONCE(pf->src->gone) ? -EIO : PTR_ERR(snap);
 	pf->snap = snap;

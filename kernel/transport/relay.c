@@ -319,6 +319,10 @@ static int relay_state(struct statchan_channel *ch,
 	if (req->flags & ~STATCHAN_RELAY_FLUSH)
 		return statchan_err(err, -EINVAL, "relay: unknown flags %#x",
 				    req->flags);
+	/* what is overwritten meanwhile would be counted twice */
+	if (ch->got.mode == STATCHAN_MODE_OVERWRITE && !READ_ONCE(ch->eos) &&
+	    (req->consume || req->flags))
+		return statchan_err(err, -EBUSY, "relay: in mode overwrite a file is read once the channel has been stopped");
 	if (req->cpu < nr_cpu_ids && cpu_possible(req->cpu))
 		buf = READ_ONCE(*per_cpu_ptr(rc->chan->buf, req->cpu));
 	if (!buf)

@@ -24,6 +24,7 @@
  *              so are all of it (-ENODATA if none is held; 0 from its end on).
  *              STATCHAN_IOC_SNAPSHOT_MAP chooses one by age or generation: from
  *              then on that one is read, at offset 0, too, until the next call.
+ *              With STATCHAN_LET_GO it chooses none: what is held goes.
  *              read() goes on where the last read() was; there is no lseek().
  *   procfs     text, the file NAME in STATCHAN_PROC_DIR below /proc/net:
  *		generation N begin N end N flags N source N counters N schema N
@@ -44,7 +45,9 @@
  *   mmap       STATCHAN_IOC_CHANNEL_OPEN(mmap, SNAPSHOT) once, then
  *              STATCHAN_IOC_SNAPSHOT_MAP names the offset and length at which
  *              mmap() shows the snapshot, read-only. Calling it again lets go
- *              of the one before. Offsets repeat, so a program maps each once.
+ *              of the one before, with STATCHAN_LET_GO without another one: who
+ *              keeps the mapping must not read it from then on, others may get
+ *              the memory. Offsets repeat, so a program maps each once.
  *   mmap live  STATCHAN_IOC_CHANNEL_OPEN(mmap, LIVE): mmap() from offset
  *              STATCHAN_MMAP_LIVE shows struct statchan_live, and two images
  *              that the kernel refreshes in turn. See struct statchan_live.
@@ -87,6 +90,9 @@
  * announced, POLLHUP from the end of the stream on; what was accepted before can
  * still be read. A descriptor without a channel is POLLERR, and who waits for it is
  * not woken by one that is opened later: open the channel first, then epoll_ctl().
+ * It is level-triggered. A reader by EPOLLET is woken again only if it has read until
+ * nothing was left: until -EAGAIN; in a ring until pos == head, with a full barrier
+ * between the store of pos and that load of head.
  * A channel dies with the file or socket that opened it.
  *
  * WHAT IS PROMISED
@@ -638,11 +644,15 @@ struct statchan_schema_req {
 };				/* too small: -EMSGSIZE, len set, buf untouched */
 
 #define STATCHAN_GET_DIGEST	0x1U	/* flags: compute digest, too */
+/* flags, SNAPSHOT_MAP only and alone, with max_age_ns and generation 0: no snapshot.
+ * What the descriptor holds is let go of; len and offset are 0
+ */
+#define STATCHAN_LET_GO		0x2U
 
 struct statchan_snapshot_req {
 	__u32 size;
 	__u32 source;
-	__u32 flags;		/* STATCHAN_GET_* */
+	__u32 flags;		/* STATCHAN_GET_*, or STATCHAN_LET_GO */
 	__u32 reserved;
 	__u64 max_age_ns;	/* share a snapshot at most so old; 0: take one */
 	__u64 generation;	/* in: 0, or just this one (-ESTALE); out */
@@ -753,7 +763,9 @@ struct statchan_ledger_req {
 	__aligned_u64 buf;	/* struct statchan_ledger[] */
 };
 
-/* State of a relay file for programs that map it; read and splice need it not */
+/* State of a relay file for programs that map it; read and splice need it not. In mode
+ * overwrite, to consume or to flush is -EBUSY until the channel has been stopped.
+ */
 struct statchan_relay_state {
 	__u32 size;
 	__u32 cpu;

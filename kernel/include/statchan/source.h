@@ -111,7 +111,12 @@ int statchan_err(struct statchan_err *err, int code, const char *fmt, ...);
  * Callbacks run under locks of the source, for which unregister, end_streams and
  * kind_gone wait: who calls those holds no lock that a callback takes. They may call
  * statchan_source_event(), and may come before statchan_source_register() has
- * returned, even if that fails.
+ * returned, even if that fails: it waits for them then, so it is called without such
+ * locks, too. snapshot may run with the lock of generic netlink held: it loads no module
+ * and registers no family. What is neither 0 nor an errno is taken for -EIO.
+ *
+ * Readers hold @owner from the moment that the source is registered, and a module whose
+ * init fails is freed all the same: so after the first source nothing there may fail.
  */
 struct statchan_source_ops {
 	struct module *owner;
@@ -302,6 +307,9 @@ struct statchan_param {
  *		Process context, may sleep, one at a time for a source. It should not
  *		last for more than seconds: who asked over netlink holds a lock.
  * @cancel:	optional. @destroy is about to be called: a @set that goes on shall end.
+ * @lost:	optional, for kinds that call statchan_kind_gone(): will it be, for this
+ *		source? Then its name is free. Process context; waits for none of the
+ *		other callbacks.
  */
 struct statchan_kind {
 	const char *name;
@@ -314,6 +322,7 @@ struct statchan_kind {
 	void (*destroy)(struct statchan_source *src, void *priv);
 	int (*set)(void *priv, u32 param, u64 value, struct statchan_err *err);
 	void (*cancel)(void *priv);
+	bool (*lost)(void *priv);
 };
 
 /**
@@ -333,7 +342,7 @@ void statchan_kind_unregister(const struct statchan_kind *kind);
 
 /**
  * statchan_kind_gone() - a source that its kind made has lost what it is about
- * @id:		statchan_source_id() of it; ids never repeat
+ * @id:		statchan_source_id() of it; no other source has it
  *
  * For a kind whose sources can vanish by themselves (an interface is deleted):
  * calls the kind's @destroy as "source del" would. Process context, may sleep.
