@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
 // Guarantee 8, seen from the modules: removal of one that is in use is refused at once, and
-// everything goes on; what has no use of it is no hindrance.
+// everything goes on; what has no use of it is no hindrance, and says so when they are gone.
 #include <fcntl.h>
 #include <linux/statchan.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <array>
+#include <initializer_list>
+#include <optional>
 
 #include "support/device.hpp"
 #include "support/kernel.hpp"
@@ -179,4 +183,161 @@ TEST(ModuleRemovalOf, DeviceThatIsOpenIsRefused) {
     }
     for (const auto* name : {"statchan_synth", "statchan_netdev"})
         EXPECT_EQ(load_module(name), 0) << name;
+}
+
+/// Nothing of a netlink client holds the modules. They may go, and come back as others: the family
+/// has another number then, and numbers of sources begin anew.
+class ModuleReload : public testing::TestWithParam<std::string> {
+  protected:
+    ~ModuleReload() override {
+        for (const auto* name : modules)
+            if (module_users(name) < 0) {
+                EXPECT_EQ(load_module(name), 0) << name;
+            }
+    }
+    static void unload() {
+        for (const auto* name : {"statchan_synth", "statchan_netdev", "statchan"})
+            ASSERT_TRUE(eventually([&] { return remove_module(name) == 0; })) << name;
+    }
+    static void load() {
+        for (const auto* name : modules) ASSERT_EQ(load_module(name), 0) << name;
+    }
+    static void reload() {
+        unload();
+        load();
+    }
+    static void expect_not_loaded(const statchan::Error& error) {
+        EXPECT_EQ(error.code, statchan::errc::module_not_loaded) << error.message();
+        EXPECT_NE(error.way_out, "") << error.message();
+    }
+    /// Makes the sources, of different sizes, in this order, by a client that does not stay.
+    static void make(std::initializer_list<std::string> names) {
+        auto passing = open_client("ioctl");
+        for (const auto& name : names)
+            ASSERT_OK(passing.add_source(
+                name, "synth",
+                "run=0 queues=0 size=64 " + synth_counters(name == "small" ? 64 : 256)));
+    }
+    static std::uint32_t number_of(const std::string& name) {
+        const auto info = open_client("ioctl").source(name);
+        EXPECT_OK(info);
+        return info ? info->id : 0;
+    }
+    static void expect_snapshot(statchan::Client& kept, const std::string& name) {
+        SCOPED_TRACE(name);
+        const auto snapshot = kept.snapshot(name);
+        ASSERT_OK(snapshot);
+        EXPECT_EQ(snapshot->counters().size(), name == "small" ? 64U : 256U);
+        EXPECT_EQ(snapshot->info().source, number_of(name));
+        expect_synth_counters(*snapshot);
+    }
+
+    static constexpr std::array modules{"statchan", "statchan_synth", "statchan_netdev"};
+};
+INSTANTIATE_TEST_SUITE_P(, ModuleReload, testing::Values("netlink", "netlink-nl"), parameter_name);
+
+TEST_P(ModuleReload, ClientSaysThatTheyAreGoneAndFindsThemAgain) {
+    auto kept = open_client(GetParam());
+    make({"small"});
+    expect_snapshot(kept, "small");
+    ASSERT_NO_FATAL_FAILURE(unload());
+    // By the number that it remembers, by name, a list, and what would change something.
+    for (int round = 0; round < 2; ++round) {
+        const auto snapshot = kept.snapshot("small");
+        ASSERT_FALSE(snapshot.has_value());
+        expect_not_loaded(snapshot.error());
+        EXPECT_NE(snapshot.error().doing.find("'small'"), std::string::npos)
+            << snapshot.error().message();
+        const auto stream = kept.subscribe("small");
+        ASSERT_FALSE(stream.has_value());
+        expect_not_loaded(stream.error());
+        const auto source = kept.source("small");
+        ASSERT_FALSE(source.has_value());
+        expect_not_loaded(source.error());
+        const auto sources = kept.sources();
+        ASSERT_FALSE(sources.has_value());
+        expect_not_loaded(sources.error());
+        const auto added = kept.add_source("small", "synth");
+        ASSERT_FALSE(added.has_value());
+        expect_not_loaded(added.error());
+        const auto events = kept.events();
+        ASSERT_FALSE(events.has_value());
+        expect_not_loaded(events.error());
+    }
+    ASSERT_NO_FATAL_FAILURE(load());
+    EXPECT_FAILS(kept.snapshot("small"), statchan::errc::no_such_source);
+    ASSERT_OK(kept.add_source("small", "synth", "run=0 queues=0 size=64 " + synth_counters(64)));
+    expect_snapshot(kept, "small");
+    {
+        auto stream = kept.subscribe("small");
+        ASSERT_OK(stream);
+        Reader reader{*stream};
+        ASSERT_OK(kept.set_source("small", "emit=10"));
+        EXPECT_TRUE(reader.records(10));
+        expect_books_close(*stream);
+    }
+    EXPECT_OK(kept.remove_source("small"));
+}
+
+// A number that the client remembers is another source's by now, and would be answered.
+TEST_P(ModuleReload, NumbersOfTheOldModuleAreNotBelieved) {
+    ASSERT_NO_FATAL_FAILURE(reload());
+    auto kept = open_client(GetParam());
+    auto other = open_client(GetParam());
+    make({"small", "large"});
+    const auto small_before = number_of("small");
+    for (auto* client : {&kept, &other})
+        for (const auto* name : {"small", "large"}) expect_snapshot(*client, name);
+
+    ASSERT_NO_FATAL_FAILURE(reload());
+    make({"large", "small"});
+    ASSERT_EQ(number_of("large"), small_before) << "else this test tests nothing";
+    expect_snapshot(kept, "small");
+    expect_snapshot(kept, "large");
+    // One that asks for something else first, and so finds the module before it asks by a number.
+    ASSERT_OK(other.sources());
+    {
+        auto stream = other.subscribe("small");
+        ASSERT_OK(stream);
+        Reader reader{*stream};
+        ASSERT_OK(other.set_source("small", "emit=10"));
+        EXPECT_TRUE(reader.records(10));
+        EXPECT_EQ(stream->source(), "small");
+    }
+    expect_snapshot(other, "large");
+
+    // Now they have the same numbers again: nobody need notice anything.
+    ASSERT_NO_FATAL_FAILURE(reload());
+    make({"large", "small"});
+    expect_snapshot(kept, "small");
+    {
+        auto stream = other.subscribe("small");
+        ASSERT_OK(stream);
+        Reader reader{*stream};
+        ASSERT_OK(other.set_source("small", "emit=10"));
+        EXPECT_TRUE(reader.records(10));
+    }
+    for (const auto* name : {"small", "large"}) EXPECT_OK(kept.remove_source(name));
+}
+
+// Who listens is put out of the group without a word, and must not wait for ever.
+TEST_P(ModuleReload, EventsEnd) {
+    auto events = open_client(GetParam()).events();
+    ASSERT_OK(events);
+    ASSERT_NO_FATAL_FAILURE(unload());
+    std::optional<statchan::Error> end;
+    for (const auto deadline = Clock::now() + patience; !end && Clock::now() < deadline;)
+        if (const auto event = events->next(100ms); !event) end = event.error();
+    ASSERT_TRUE(end) << "deaf, and does not say so";
+    expect_not_loaded(*end);
+    ASSERT_NO_FATAL_FAILURE(load());
+    EXPECT_FAILS(events->next(0ns), statchan::errc::module_not_loaded);
+    auto anew = open_client(GetParam()).events();
+    ASSERT_OK(anew);
+    const Synth synth;
+    const auto event = anew->next(patience);
+    ASSERT_OK(event);
+    ASSERT_TRUE(event->has_value());
+    EXPECT_EQ((*event)->type, statchan::EventType::source_added);
+    EXPECT_EQ((*event)->source_name, synth.name());
 }

@@ -193,6 +193,16 @@ TEST(Accounting, RejectsRecordsOfAnotherCpu) {
     EXPECT_FAILS(accounting.scan(records.bytes(), {.cpu = 0}), errc::bad_data);
 }
 
+// A transport may have more rings than the stream has CPUs, if the kernel says two numbers.
+TEST(Accounting, TakesNothingOfACpuThatThereIsNot) {
+    Accounting accounting{1};
+    Records records;
+    const auto record = records.sample(1, 0).bytes();
+    for (const std::uint32_t cpu : {1U, 65'535U, 0xffffffffU})
+        EXPECT_FALSE(accounting.take_next(cpu, record)) << cpu;
+    EXPECT_FAILS(accounting.scan(record, {.cpu = 1}), errc::bad_data);
+}
+
 TEST(Accounting, RejectsLossesThatContradictThemselves) {
     for (const auto& [first, last, count] :
          {std::tuple{5U, 4U, 1U}, std::tuple{5U, 6U, 3U}, std::tuple{5U, 6U, 0U}}) {

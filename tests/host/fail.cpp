@@ -36,6 +36,23 @@ TEST(Error, PermissionTellsTheCapability) {
     }
 }
 
+// The words of the kernel were made one: a program may ask for either.
+TEST(Error, IsWhatTheKernelMayHaveCalledIt) {
+    for (const int err : {EPERM, EACCES}) {
+        const auto error = fail_errno(err, {"subscribe to", "eth0"}).value();
+        EXPECT_TRUE(error.is(std::errc::operation_not_permitted));
+        EXPECT_TRUE(error.is(std::errc::permission_denied));
+        EXPECT_FALSE(error.is(std::errc::no_such_device));
+    }
+    const auto gone = fail(errc::no_such_source, {"look up source", "eth0"}, "it went").value();
+    EXPECT_TRUE(gone.is(std::errc::no_such_file_or_directory));
+    EXPECT_TRUE(gone.is(std::errc::no_such_device));
+    EXPECT_FALSE(gone.is(std::errc::permission_denied));
+    EXPECT_TRUE(gone.is(errc::no_such_source));
+    const auto other = fail(errc::no_such_counter, {"find"}, "none").value();
+    EXPECT_FALSE(other.is(std::errc::no_such_device));
+}
+
 TEST(Error, EveryCodeHasAName) {
     for (int code = 1; code <= static_cast<int>(errc::interrupted_dump); ++code)
         EXPECT_NE(std::error_code(static_cast<errc>(code)).message(), "unknown error") << code;

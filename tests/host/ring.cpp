@@ -77,6 +77,26 @@ TEST(RingLayout, RejectsSizesThatMakeNoSense) {
     bad([](auto& a) { a.ring_stride = 1ULL << 50; });
 }
 
+// Of the largest rings the ninth begins beyond 2^32.
+TEST(RingLayout, OffsetsOfTheLargestRingsOfManyCpus) {
+    const auto layout = RingLayout::make(answer(STATCHAN_BUFFER_MAX), task);
+    ASSERT_OK(layout);
+    ASSERT_EQ(layout->data, 1U << 28);
+    EXPECT_EQ(layout->offset_of(0), STATCHAN_MMAP_RING);
+    EXPECT_EQ(layout->offset_of(1), (1ULL << 29) + 2 * page);
+    EXPECT_EQ(layout->offset_of(8), (1ULL << 32) + 16 * page);
+    EXPECT_EQ(layout->offset_of(63), (63ULL << 29) + 126 * page);
+}
+
+// The kernel says how far apart they are: it may be more than they are long.
+TEST(RingLayout, OffsetsAreAsFarApartAsTheKernelSays) {
+    auto wide = answer(STATCHAN_BUFFER_MAX);
+    wide.ring_stride += page;
+    const auto layout = RingLayout::make(wide, task);
+    ASSERT_OK(layout);
+    EXPECT_EQ(layout->offset_of(63), (63ULL << 29) + 189 * page);
+}
+
 TEST(Ring, ReadsInPlaceAcrossTheEnd) {
     Kernel kernel;
     kernel.consumer().pos = kernel.size - 8;

@@ -43,6 +43,34 @@ check statchan_raw_reader "$scratch/by-cmake/statchan_raw_reader" ioctl nosuch 1
 
 libdir=$(dirname "$(find "$prefix" -name statchan.pc)")
 export PKG_CONFIG_PATH=$libdir
+# What a program asks the loader for: another minor version is another library.
+version=$(pkg-config --modversion statchan)
+soname=libstatchan.so.${version%.*}
+for file in "$libdir/../$soname" "$scratch/by-cmake/statchan_sampler"; do
+	readelf -d "$file" | grep -qF "[$soname]" || { echo "$file: not of $soname"; exit 1; }
+done
+
+# The static library by CMake: it works, or says what it lacks.
+mkdir "$scratch/by-cmake-static"
+cat >"$scratch/by-cmake-static/CMakeLists.txt" <<END
+cmake_minimum_required(VERSION 3.25)
+project(by_cmake_static LANGUAGES CXX)
+find_package(statchan COMPONENTS static REQUIRED)
+add_executable(sampler $examples/sampler.cpp)
+target_link_libraries(sampler PRIVATE statchan::statchan_static)
+END
+static_cmake() {
+	cmake -S "$scratch/by-cmake-static" -B "$scratch/$1" -DCMAKE_PREFIX_PATH="$prefix" \
+		-DCMAKE_CXX_COMPILER="$cxx" >"$scratch/log" 2>&1
+}
+static_cmake static-all || { cat "$scratch/log"; exit 1; }
+cmake --build "$scratch/static-all" >"$scratch/log" || { cat "$scratch/log"; exit 1; }
+check sampler "$scratch/static-all/sampler" nosuch 1
+if PKG_CONFIG_LIBDIR=$scratch/none PKG_CONFIG_PATH='' static_cmake static-none; then
+	echo "found without what it needs" && exit 1
+fi
+tr -s '\n ' ' ' <"$scratch/log" | grep -q 'the static library needs .* libmnl' ||
+	{ cat "$scratch/log"; exit 1; }
 # As a packager would move it: the prefix follows the file.
 read -ra flags < <(pkg-config --cflags --libs statchan)
 "$cxx" -std=c++20 "$examples/sampler.cpp" -o "$scratch/by-pkg-config" "${flags[@]}"

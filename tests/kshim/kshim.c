@@ -12,7 +12,10 @@
 #include "kshim.h"
 
 __thread u32 kshim_cpu;
+__thread bool kshim_nmi;
 bool kshim_irqs_obey = true;
+bool kshim_warnings_count;
+u32 kshim_warnings;
 
 static void die(const char *what)
 {
@@ -21,6 +24,15 @@ static void die(const char *what)
 	if (write(2, head, sizeof(head) - 1) < 0 || write(2, what, strlen(what)) < 0)
 		_exit(1);
 	abort();
+}
+
+/* ---- warnings ---- */
+
+void kshim_warn(void)
+{
+	if (!kshim_warnings_count)
+		die("a warning\n");
+	__atomic_fetch_add(&kshim_warnings, 1, __ATOMIC_RELAXED);
 }
 
 /* ---- interrupts: SIGUSR1 ---- */

@@ -290,4 +290,61 @@ TEST(RingHostDeathTest, InterruptInTheMiddleOfARecordIsNoticed) {
     EXPECT_DEATH(emit_with_interrupt_in_the_middle(), "waits for a lock of its own CPU");
 }
 
+// What a source emits in an NMI, which nothing keeps away, is dropped before it takes a lock or a
+// number, also where no lock is held: a warning, and no trace in the ring or the books.
+TEST(RingHostNmi, WhatItEmitsIsDropped) {
+    constexpr std::uint32_t records = 10, len = 100;
+    static_assert(len < KERNEL_NMI_LEN);
+    const kernel_config config{false, false, 8192, 4, 0};
+    auto* kernel = kernel_open(&config);
+    kernel_count_warnings(true);
+    std::thread{[&] {
+        kernel_be_cpu(0, kernel);
+        kernel_nmi_in_record(true);
+        for (std::uint32_t i = 0; i < records; ++i) kernel_emit(kernel, len);
+        kernel_nmi();
+        EXPECT_EQ(kernel_nmis(), records + 1U) << "one did not come back";
+    }}.join();
+    EXPECT_EQ(kernel_warnings(), records + 1U);
+    kernel_count_warnings(false);
+
+    const RingLayout layout{4096, 8192};
+    auto* memory = static_cast<std::byte*>(kernel_memory(kernel, 0));
+    Ring ring{layout, 0, memory, memory + layout.page};
+    const auto bytes = ring.readable(task);
+    ASSERT_TRUE(bytes);
+    Books books{0, 0};
+    std::size_t samples = 0;
+    EXPECT_EQ(books.take(*bytes, samples), bytes->size());
+    EXPECT_EQ(samples, records);
+    const std::span behind{bytes->data() + bytes->size(), layout.data - bytes->size()};
+    EXPECT_TRUE(std::ranges::all_of(behind, [](std::byte b) { return b == std::byte{0}; }));
+
+    statchan_ledger ledger{};
+    kernel_ledger(kernel, 0, &ledger);
+    books.check(ledger);
+    EXPECT_EQ(ledger.first_seq, 0U);
+    EXPECT_EQ(ledger.produced, records);
+    EXPECT_EQ(ledger.accepted, records);
+    EXPECT_EQ(ledger.filtered, 0U);
+    EXPECT_EQ(ledger.bytes, bytes->size());
+    for (const auto lost : ledger.lost) EXPECT_EQ(lost, 0U) << "counted, and never had a number";
+    kernel_close(kernel);
+}
+
+void emit_in_an_nmi_that_nobody_knows_of() {
+    const kernel_config config{false, false, 8192, 4, 0};
+    auto* kernel = kernel_open(&config);
+    kernel_be_cpu(0, kernel);
+    kernel_nmis_known(false);
+    kernel_nmi_in_record(true);
+    kernel_emit(kernel, 100);
+}
+
+// And what it would do if it were not dropped.
+TEST(RingHostDeathTest, NmiInTheMiddleOfARecordIsNoticed) {
+    testing::FLAGS_gtest_death_test_style = "threadsafe";
+    EXPECT_DEATH(emit_in_an_nmi_that_nobody_knows_of(), "waits for a lock of its own CPU");
+}
+
 }  // namespace

@@ -43,6 +43,7 @@ int statchan_err(struct statchan_err *err, int code, const char *fmt, ...)
 /* ---- opening ---- */
 
 static void interrupt(int number);
+static void nmi(int number);
 
 static void wake(struct kernel *k)
 {
@@ -101,6 +102,7 @@ static void hide_data(struct kernel *k, u32 cpu)
 struct kernel *kernel_open(const struct kernel_config *config)
 {
 	const struct sigaction action = { .sa_handler = interrupt, .sa_flags = SA_RESTART };
+	struct sigaction nmi_action = { .sa_handler = nmi, .sa_flags = SA_RESTART };
 	struct kernel *k = kzalloc(sizeof(*k), GFP_KERNEL);
 	struct statchan_channel *ch = &k->ch;
 	struct statchan_err err;
@@ -108,6 +110,9 @@ struct kernel *kernel_open(const struct kernel_config *config)
 	int ret;
 
 	sigaction(SIGUSR1, &action, NULL);
+	/* interrupts are off in an NMI */
+	sigaddset(&nmi_action.sa_mask, SIGUSR1);
+	sigaction(SIGUSR2, &nmi_action, NULL);
 	k->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	k->transport = (struct statchan_transport){
 		.name = "ring",
@@ -168,8 +173,10 @@ void kernel_close(struct kernel *k)
 /* ---- the producer ---- */
 
 static __thread struct kernel *running;
-static __thread u64 interrupts;
+static __thread u64 interrupts, nmis;
 static __thread u32 every, fills;
+static __thread bool nmi_in_record;
+static bool nmis_known = true;
 
 void kernel_payload(void *dst, u32 len, u32 cpu, u64 seq)
 {
@@ -180,12 +187,14 @@ void kernel_payload(void *dst, u32 len, u32 cpu, u64 seq)
 		at[i] = (u8)(seq * 31 + cpu * 7 + i);
 }
 
-/* Half of the record is written when the interrupt wants to come */
+/* Half of the record is written when the interrupt wants to come, and the NMI comes */
 static void fill(void *dst, u32 len, u32 cpu, u64 seq)
 {
 	kernel_payload(dst, len / 2, cpu, seq);
 	if (every && ++fills % every == 0)
 		pthread_kill(pthread_self(), SIGUSR1);
+	if (nmi_in_record)
+		kernel_nmi();
 	kernel_payload(dst, len, cpu, seq);
 }
 
@@ -213,11 +222,29 @@ static void interrupt(int number)
 	errno = before;
 }
 
+/* What it emits is longer than what it interrupts may be: it would be seen behind that */
+static void nmi(int number)
+{
+	const int before = errno;
+	const bool was = nmi_in_record;
+
+	(void)number;
+	nmi_in_record = false;
+	kshim_nmi = nmis_known;
+	if (running)
+		kernel_emit(running, KERNEL_NMI_LEN);
+	kshim_nmi = false;
+	nmi_in_record = was;
+	nmis++;
+	errno = before;
+}
+
 void kernel_be_cpu(u32 cpu, struct kernel *k)
 {
 	kshim_cpu = cpu;
 	running = k;
 	interrupts = 0;
+	nmis = 0;
 }
 
 u64 kernel_interrupts(void)
@@ -228,6 +255,37 @@ u64 kernel_interrupts(void)
 void kernel_interrupt_in_record(u32 n)
 {
 	every = n;
+}
+
+void kernel_nmi(void)
+{
+	pthread_kill(pthread_self(), SIGUSR2);
+}
+
+void kernel_nmi_in_record(bool come)
+{
+	nmi_in_record = come;
+}
+
+void kernel_nmis_known(bool known)
+{
+	nmis_known = known;
+}
+
+u64 kernel_nmis(void)
+{
+	return nmis;
+}
+
+void kernel_count_warnings(bool count)
+{
+	kshim_warnings_count = count;
+	kshim_warnings = 0;
+}
+
+u32 kernel_warnings(void)
+{
+	return kshim_warnings;
 }
 
 void kernel_irqs_obey(bool obey)

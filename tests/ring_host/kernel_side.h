@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The kernel's emit path with one source and one channel, in a program. A thread says
- * which CPU it is; SIGUSR1 is that CPU's interrupt, and emits one record.
+ * which CPU it is; SIGUSR1 is that CPU's interrupt, and emits one record. SIGUSR2 is its
+ * NMI: nothing keeps it away, and it tries to emit one, too.
  */
 #ifndef KERNEL_SIDE_H
 #define KERNEL_SIDE_H
@@ -16,6 +17,7 @@ extern "C" {
 #endif
 
 #define KERNEL_CPUS 2
+#define KERNEL_NMI_LEN 300	/* of what an NMI tries to emit */
 
 struct kernel;
 
@@ -45,6 +47,13 @@ __u64 kernel_interrupts(void);			/* of this thread */
 /* Each so many records of this thread an interrupt comes in the middle of one; 0: none */
 void kernel_interrupt_in_record(__u32 every);
 void kernel_irqs_obey(bool obey);
+void kernel_nmi(void);				/* now, in this thread */
+void kernel_nmi_in_record(bool come);		/* in the middle of each record of this thread */
+void kernel_nmis_known(bool known);		/* false: in_nmi() does not tell */
+__u64 kernel_nmis(void);			/* of this thread; they came to their end */
+/* Warnings do no more than count, from 0; else they end the program */
+void kernel_count_warnings(bool count);
+__u32 kernel_warnings(void);
 
 /* The timeout, on no particular CPU */
 void kernel_timer(struct kernel *k, __u32 cpu);

@@ -33,6 +33,7 @@ static_assert(offsetof(statchan_lost, last_seq) == 16 && offsetof(statchan_lost,
 static_assert(offsetof(statchan_lost, first_ns) == 32 && offsetof(statchan_lost, last_ns) == 40);
 static_assert(offsetof(statchan_lost, reason) == 48);
 static_assert(lost_reasons == STATCHAN_N_LOST);
+static_assert(max_batch_bytes == STATCHAN_BUFFER_MAX);
 static_assert(static_cast<int>(LostReason::injected) == STATCHAN_LOST_INJECTED);
 static_assert(static_cast<int>(LostReason::socket_overrun) == STATCHAN_LOST_SOCKET_OVERRUN);
 static_assert(static_cast<int>(FieldType::gauge) == STATCHAN_GAUGE);

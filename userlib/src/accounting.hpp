@@ -50,6 +50,8 @@ class Accounting {
     /// Counts @p record, all of a chunk, if it is the sample of this CPU that must come next: which
     /// it nearly always is. If not nothing has happened, and scan() knows why.
     [[nodiscard]] bool take_next(std::uint32_t cpu, Chunk record) noexcept {
+        if (cpu >= cpus_.size()) [[unlikely]]
+            return false;
         auto& c = cpus_[cpu];
         const auto head = wire::load_head(record.data());
         if (head.type != wire::type_sample || head.cpu != cpu || head.len < wire::sample_bytes ||
@@ -80,6 +82,8 @@ class Accounting {
         return static_cast<std::uint32_t>(cpus_.size());
     }
 
+    /// The first record of the channel with this seq or a later one.
+    [[nodiscard]] std::uint64_t round_up(std::uint64_t seq) const noexcept;
     /// The next sample of this CPU must be @p seq, or gaps must explain what is missing.
     void begin_at(std::uint32_t cpu, std::uint64_t seq) noexcept;
     /// The channel takes every so manieth record of the source.
@@ -105,7 +109,6 @@ class Accounting {
     void follow(std::uint16_t cpu, Chunk chunk, std::size_t soft_bytes, Scan& found);
     void jump(Cpu& cpu, std::uint64_t seq) const;
     [[nodiscard]] bool lost(Cpu& cpu, const std::byte* record);
-    [[nodiscard]] std::uint64_t round_up(std::uint64_t seq) const noexcept;
 
     std::vector<Cpu> cpus_;
     std::uint64_t step_ = 1;

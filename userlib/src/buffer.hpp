@@ -14,8 +14,8 @@ namespace statchan::detail {
 class Buffer {
   public:
     explicit Buffer(std::size_t bytes)
-        : words_{std::make_unique_for_overwrite<std::uint64_t[]>((bytes + 7) / 8)},
-          size_{(bytes + 7) / 8 * 8} {}
+        : words_{std::make_unique_for_overwrite<std::uint64_t[]>(words_of(bytes))},
+          size_{words_of(bytes) * 8} {}
 
     [[nodiscard]] std::span<std::byte> bytes() noexcept {
         return {reinterpret_cast<std::byte*>(words_.get()), size_};
@@ -23,6 +23,10 @@ class Buffer {
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
   private:
+    // However many bytes: what is too much for memory must not turn into nothing.
+    [[nodiscard]] static constexpr std::size_t words_of(std::size_t bytes) noexcept {
+        return bytes / 8 + (bytes % 8 != 0 ? 1 : 0);
+    }
     std::unique_ptr<std::uint64_t[]> words_;
     std::size_t size_;
 };

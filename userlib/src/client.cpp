@@ -58,9 +58,22 @@ std::string transport_names() {
     return names;
 }
 
-detail::Fail invalid(Task task, std::string reason) {
-    return detail::Fail{Error{
-        std::make_error_code(std::errc::invalid_argument), task.text(), std::move(reason), {}}};
+detail::Fail invalid(Task task, std::string reason, std::string way_out = {}) {
+    return detail::Fail{Error{std::make_error_code(std::errc::invalid_argument), task.text(),
+                              std::move(reason), std::move(way_out)}};
+}
+
+// What no transport would refuse, and each would take for something else.
+Result<void> check(const ChannelConfig& config, Task task) {
+    if (config.timeout.count() < 0) return invalid(task, "the timeout is negative");
+    if (config.batch_bytes > max_batch_bytes)
+        return invalid(task,
+                       fmt::format("batches of {} bytes are larger than the {} that a CPU's buffer "
+                                   "can have",
+                                   config.batch_bytes, max_batch_bytes),
+                       fmt::format("ask for batch_bytes of at most {}, or 0 for the default",
+                                   max_batch_bytes));
+    return {};
 }
 
 }  // namespace
@@ -195,7 +208,7 @@ Result<LiveSnapshot> Client::live(std::string_view source, nanoseconds period) {
 Result<Stream> Client::subscribe(std::string_view source, const ChannelConfig& config) {
     const Task task{"subscribe to", source};
     if (auto able = impl_->require(config, task); !able) return pass_on(able.error());
-    if (config.timeout.count() < 0) return invalid(task, "the timeout is negative");
+    if (auto sound = check(config, task); !sound) return pass_on(sound.error());
 
     return impl_->with_source(
         source, [&](const SourceRef& ref, const detail::Catalog::Entry&) -> Result<Stream> {

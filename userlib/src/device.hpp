@@ -16,7 +16,8 @@ class Device {
     /// @p path empty: /dev/statchan.
     [[nodiscard]] static Result<Device> open(const std::string& path);
 
-    /// One more descriptor of the same device: a channel needs its own.
+    /// One more descriptor of the same device: a channel needs its own. It is opened by its path,
+    /// so in the network namespace and with the rights of the calling thread.
     [[nodiscard]] Result<Device> again() const { return open(path_); }
 
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }

@@ -48,6 +48,39 @@ Result<DeviceChannel> open_channel(const Device& device, std::uint32_t transport
     return channel;
 }
 
+// In a forked child the descriptor is the parent's, too, and so is what it holds.
+bool SnapshotChannel::rest() noexcept {
+    if (!holds) return true;
+    if (process == 0 || process != own_process()) return false;
+    statchan_snapshot_req req{};
+    req.flags = STATCHAN_LET_GO;
+    // A module older than this can not: then the channel is closed.
+    if (device.try_call(STATCHAN_IOC_SNAPSHOT_MAP, req) != 0) return false;
+    holds = false;
+    return true;
+}
+
+// Not by a forked child: it would read what its parent has chosen, and the mappings are not there.
+Result<std::unique_ptr<SnapshotChannel>> SnapshotChannels::take(const Device& device,
+                                                                const SourceRef& source,
+                                                                Task task) {
+    if (auto idle = idle_.take([&](const SnapshotChannel& channel) {
+            return channel.source == source.id && channel.process == own_process();
+        }))
+        return idle;
+    auto opened = open_channel(device, transport_, STATCHAN_CHANNEL_SNAPSHOT, source, {}, task);
+    if (!opened) return pass_on(std::move(opened.error()));
+    return std::make_unique<SnapshotChannel>(
+        SnapshotChannel{.device = std::move(opened->device), .source = source.id});
+}
+
+Fail SnapshotChannels::failed(const SnapshotChannel& channel, int err, Task task) {
+    auto failure = source_failed(channel.device, err, task);
+    if (failure.value() == errc::no_such_source)
+        idle_.forget([&](const SnapshotChannel& idle) { return idle.source == channel.source; });
+    return failure;
+}
+
 DeviceStream::DeviceStream(std::string_view transport, const SourceRef& source,
                            const ChannelConfig& config, DeviceChannel channel)
     : StreamBackend{identify(transport, source, config, channel.answer)},

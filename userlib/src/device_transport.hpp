@@ -5,11 +5,16 @@
 
 #include <linux/statchan.h>
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "device.hpp"
 #include "device_control.hpp"
+#include "own_process.hpp"
+#include "pool.hpp"
 #include "transport.hpp"
 
 namespace statchan::detail {
@@ -62,6 +67,45 @@ class DeviceStream : public StreamBackend {
   private:
     Device device_;
     statchan_channel_req answer_;
+};
+
+/// A channel of snapshots. Its descriptor holds one generation at a time, which keeps a slot of the
+/// kernel's from all others. So each Snapshot that lies there has a channel of its own, and one
+/// that is idle holds none; see pool.hpp.
+struct SnapshotChannel {
+    Device device;
+    std::uint32_t source;
+    std::uint64_t process = own_process();
+    bool holds = false;  ///< a generation, since it was last idle
+    /// mmap: by offset, which names memory that stays.
+    std::map<std::uint64_t, Mapping> mappings{};
+
+    [[nodiscard]] bool alike(const SnapshotChannel& other) const noexcept {
+        return source == other.source && process == other.process;
+    }
+    /// Lets go of the generation; false where only the end of the channel does.
+    [[nodiscard]] bool rest() noexcept;
+};
+
+/// Those of one transport and client.
+class SnapshotChannels {
+  public:
+    explicit SnapshotChannels(std::uint32_t transport) noexcept : transport_{transport} {}
+
+    /// An idle one, or a new one.
+    [[nodiscard]] Result<std::unique_ptr<SnapshotChannel>> take(const Device& device,
+                                                                const SourceRef& source, Task task);
+    /// It goes with the snapshot.
+    [[nodiscard]] std::shared_ptr<SnapshotChannel> lend(std::unique_ptr<SnapshotChannel> channel) {
+        return idle_.lend(std::move(channel));
+    }
+    /// The Error for what a call on a channel returned. If its source is gone, so are all its
+    /// channels.
+    [[nodiscard]] Fail failed(const SnapshotChannel& channel, int err, Task task);
+
+  private:
+    std::uint32_t transport_;
+    Pool<SnapshotChannel> idle_;
 };
 
 /// Makes a device transport of class T.

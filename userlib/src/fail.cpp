@@ -58,6 +58,22 @@ class Category final : public std::error_category {
                 return {value, *this};
         }
     }
+
+    // Some of ours are several errno's: so programs may ask for each by its own std::errc, too.
+    [[nodiscard]] bool equivalent(int value,
+                                  const std::error_condition& condition) const noexcept override {
+        switch (static_cast<errc>(value)) {
+            case errc::permission_denied:
+                if (condition == std::errc::permission_denied) return true;
+                break;
+            case errc::no_such_source:
+                if (condition == std::errc::no_such_device) return true;
+                break;
+            default:
+                break;
+        }
+        return std::error_category::equivalent(value, condition);
+    }
 };
 
 }  // namespace

@@ -7,8 +7,11 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <utility>
+
+#include "own_process.hpp"
 
 namespace statchan::detail {
 
@@ -33,21 +36,26 @@ class Fd {
     int fd_ = -1;
 };
 
-/// Owns a mapping.
+/// Owns a mapping, in the process that made it: in a forked child something else may be there.
 class Mapping {
   public:
     Mapping() noexcept = default;
-    Mapping(void* at, std::size_t len) noexcept : at_{static_cast<std::byte*>(at)}, len_{len} {}
+    Mapping(void* at, std::size_t len) noexcept
+        : at_{static_cast<std::byte*>(at)}, len_{len}, process_{own_process()} {}
     Mapping(Mapping&& other) noexcept
-        : at_{std::exchange(other.at_, nullptr)}, len_{std::exchange(other.len_, 0)} {}
+        : at_{std::exchange(other.at_, nullptr)},
+          len_{std::exchange(other.len_, 0)},
+          process_{other.process_} {}
     Mapping& operator=(Mapping&& other) noexcept {
         std::swap(at_, other.at_);
         std::swap(len_, other.len_);
+        std::swap(process_, other.process_);
         return *this;
     }
     ~Mapping() {
+        if (at_ == nullptr || process_ != own_process()) return;
         // To forget a mapping the kernel may need memory, too; a mapping holds its channel.
-        for (int tries = 100; at_ != nullptr && tries > 0; --tries) {
+        for (int tries = 100; tries > 0; --tries) {
             if (::munmap(at_, len_) == 0 || errno != ENOMEM) break;
             ::sched_yield();
         }
@@ -60,6 +68,7 @@ class Mapping {
   private:
     std::byte* at_ = nullptr;
     std::size_t len_ = 0;
+    std::uint64_t process_ = 0;
 };
 
 }  // namespace statchan::detail

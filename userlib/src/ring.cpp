@@ -24,7 +24,8 @@ Result<RingLayout> RingLayout::make(const statchan_channel_req& answer, Task tas
                                            "make no sense",
                                            data, answer.ring_stride, answer.page_size));
     }
-    return RingLayout{static_cast<std::size_t>(page), static_cast<std::size_t>(data)};
+    return RingLayout{static_cast<std::size_t>(page), static_cast<std::size_t>(data),
+                      answer.ring_stride};
 }
 
 // Tail and its count, of the same moment: the kernel changes evicting first and evicted last, with

@@ -18,7 +18,13 @@ namespace statchan::detail {
 /// Sizes of a ring, checked once.
 struct RingLayout {
     std::size_t page = 0;
-    std::size_t data = 0;  ///< bytes, a power of two; mapped twice in a row
+    std::size_t data = 0;      ///< bytes, a power of two; mapped twice in a row
+    std::uint64_t stride = 0;  ///< from one CPU's ring to the next, for mmap()
+
+    /// Where a CPU's ring begins, for mmap(): of many large ones far beyond 32 bits.
+    [[nodiscard]] std::uint64_t offset_of(std::uint32_t cpu) const noexcept {
+        return STATCHAN_MMAP_RING + cpu * stride;
+    }
 
     [[nodiscard]] static Result<RingLayout> make(const statchan_channel_req& answer, Task task);
 };

@@ -95,7 +95,7 @@ Result<void> StreamBackend::add_gap_before(std::uint32_t cpu, std::uint64_t lost
 
 Result<void> StreamBackend::add_gap_at_end(std::uint32_t cpu, std::uint64_t lost, LostReason reason,
                                            std::uint64_t first) {
-    const auto from = accounting_.expected(cpu).value_or(first);
+    const auto from = accounting_.expected(cpu).value_or(accounting_.round_up(first));
     return add_gap(cpu, from, from + (lost - 1) * accounting_.step(), lost, reason);
 }
 
@@ -149,7 +149,7 @@ Result<Batch> StreamBackend::take() {
 
 // Until the policy announces something or the time is up or a signal came.
 Result<StreamBackend::Woken> StreamBackend::wait(nanoseconds timeout) const {
-    pollfd p{.fd = fd(), .events = POLLIN, .revents = 0};
+    pollfd p{.fd = waits_for(), .events = POLLIN, .revents = 0};
     timespec ts{};
     ts.tv_sec = timeout.count() / 1'000'000'000;
     ts.tv_nsec = timeout.count() % 1'000'000'000;

@@ -66,9 +66,12 @@ class StreamBackend {
     /// after these chunks, nothing follows.
     [[nodiscard]] virtual Result<Flow> collect() = 0;
 
-    /// By the wakeup policy there is something to collect; without a system call, if that can
-    /// be known. Otherwise next() asks poll.
+    /// By the wakeup policy there is something to collect, or an error or the end to be told;
+    /// without a system call, if that can be known. Otherwise next() asks poll.
     [[nodiscard]] virtual bool announced() const noexcept { return false; }
+
+    /// What next() asks poll about: fd(), or only that part of it that this class can not know.
+    [[nodiscard]] virtual int waits_for() const noexcept { return fd(); }
 
     /// How long next() may sleep before it collects even though poll is silent.
     [[nodiscard]] virtual nanoseconds patience() const noexcept { return never; }
@@ -98,7 +101,8 @@ class StreamBackend {
     [[nodiscard]] Result<void> add_gap_before(std::uint32_t cpu, std::uint64_t lost,
                                               LostReason reason, Chunk records);
     /// Puts a gap of the library's own into the batch: @p lost records from the next that is
-    /// expected on this CPU, or from @p first if none is. After the last record of a CPU.
+    /// expected on this CPU, or if none is from the first with seq @p first or later: @p first may
+    /// be one that the channel does not take. After the last record of a CPU.
     [[nodiscard]] Result<void> add_gap_at_end(std::uint32_t cpu, std::uint64_t lost,
                                               LostReason reason, std::uint64_t first);
 

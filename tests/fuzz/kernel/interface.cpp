@@ -45,14 +45,16 @@ std::vector<Ioctl> make_ioctls() {
     const std::vector<Field> source{
         field(&Source::id, Kind::source, 0, true), field(&Source::name, Kind::name),
         field(&Source::kind, Kind::kind), field(&Source::params, Kind::params)};
-    const std::vector<Field> snapshot{field(&Snapshot::source, Kind::source),
-                                      field(&Snapshot::flags, Kind::flags, STATCHAN_GET_DIGEST),
-                                      field(&Snapshot::reserved, Kind::zero),
-                                      field(&Snapshot::max_age_ns, Kind::time),
-                                      field(&Snapshot::generation, Kind::choice, 3),
-                                      field(&Snapshot::buf, Kind::buffer),
-                                      field(&Snapshot::len, Kind::length),
-                                      field(&Snapshot::offset, Kind::zero)};
+    const auto snapshot = [](std::uint64_t flags) {
+        return std::vector<Field>{field(&Snapshot::source, Kind::source),
+                                  field(&Snapshot::flags, Kind::flags, flags),
+                                  field(&Snapshot::reserved, Kind::zero),
+                                  field(&Snapshot::max_age_ns, Kind::time),
+                                  field(&Snapshot::generation, Kind::choice, 3),
+                                  field(&Snapshot::buf, Kind::buffer),
+                                  field(&Snapshot::len, Kind::length),
+                                  field(&Snapshot::offset, Kind::zero)};
+    };
     std::vector<Field> channel{field(&Channel::source, Kind::source),
                                field(&Channel::transport, Kind::choice, STATCHAN_T_BPF),
                                field(&Channel::kind, Kind::choice, STATCHAN_CHANNEL_LIVE),
@@ -78,8 +80,9 @@ std::vector<Ioctl> make_ioctls() {
                                   {field(&statchan_schema_req::source, Kind::source),
                                    field(&statchan_schema_req::buf, Kind::buffer),
                                    field(&statchan_schema_req::len, Kind::length)}),
-        call<Snapshot>("SNAPSHOT", STATCHAN_IOC_SNAPSHOT, snapshot),
-        call<Snapshot>("SNAPSHOT_MAP", STATCHAN_IOC_SNAPSHOT_MAP, snapshot),
+        call<Snapshot>("SNAPSHOT", STATCHAN_IOC_SNAPSHOT, snapshot(STATCHAN_GET_DIGEST)),
+        call<Snapshot>("SNAPSHOT_MAP", STATCHAN_IOC_SNAPSHOT_MAP,
+                       snapshot(STATCHAN_GET_DIGEST | STATCHAN_LET_GO)),
         call<Channel>("CHANNEL_OPEN", STATCHAN_IOC_CHANNEL_OPEN, channel),
         call<statchan_channel_info>("CHANNEL_NEXT", STATCHAN_IOC_CHANNEL_NEXT,
                                     {field(&statchan_channel_info::id, Kind::channel, 0, true)}),

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <gtest/gtest.h>
 #include <linux/genetlink.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <deque>
@@ -10,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "fd.hpp"
 #include "netlink/socket.hpp"
 
 namespace test {
@@ -25,14 +28,24 @@ using statchan::detail::Verdict;
 /// What a test's kernel sends: one datagram with one message, a verdict, or a mishap.
 struct Step {
     Received what = Received::some;
+    int error = 0;                     ///< receiving it fails
     std::vector<std::byte> message{};  ///< as Request builds them; empty: a verdict
     Verdict verdict{};
     bool seq_of_request = true;
 };
 
-/// A kernel that answers from a script.
+/// A kernel that answers from a script. All sockets have one descriptor, which is readable as long
+/// as there are steps.
 struct FakeKernel {
+    FakeKernel() {
+        int ends[2];
+        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+        ready = statchan::detail::Fd{ends[0]};
+        bell = statchan::detail::Fd{ends[1]};
+    }
+
     std::deque<Step> steps;
+    statchan::detail::Fd ready, bell;
     /// Called with each request; may add steps.
     std::function<void(FakeKernel&, const nlmsghdr&, const Attrs&, std::uint8_t cmd)> on_request;
     std::uint32_t seq = 0;
@@ -42,19 +55,40 @@ struct FakeKernel {
         Step step;
         step.message.assign(bytes.begin(), bytes.end());
         reinterpret_cast<nlmsghdr*>(step.message.data())->nlmsg_flags |= flags;
-        steps.push_back(std::move(step));
+        add(std::move(step));
     }
     void verdict(int error = 0, std::string_view text = {}, std::uint16_t flags = 0) {
         Step step;
         step.verdict.error = error;
         step.verdict.text = text;
         step.verdict.flags = flags;
-        steps.push_back(std::move(step));
+        add(std::move(step));
     }
     void mishap(Received what) {
         Step step;
         step.what = what;
+        add(std::move(step));
+    }
+    void failure(int error) {
+        Step step;
+        step.error = error;
+        add(std::move(step));
+    }
+
+    void add(Step step) {
+        if (steps.empty()) {
+            EXPECT_EQ(::send(bell.get(), "x", 1, 0), 1);
+        }
         steps.push_back(std::move(step));
+    }
+    [[nodiscard]] Step take() {
+        auto step = std::move(steps.front());
+        steps.pop_front();
+        char byte = 0;
+        if (steps.empty()) {
+            EXPECT_EQ(::recv(ready.get(), &byte, 1, 0), 1);
+        }
+        return step;
     }
 };
 
@@ -65,7 +99,7 @@ class FakeSocket final : public statchan::detail::Socket {
   public:
     explicit FakeSocket(FakeKernel& kernel) : kernel_{kernel} {}
 
-    [[nodiscard]] int fd() const noexcept override { return -1; }
+    [[nodiscard]] int fd() const noexcept override { return kernel_.ready.get(); }
 
     [[nodiscard]] Result<void> send(std::span<std::byte> bytes) override {
         nlmsghdr header{};
@@ -81,8 +115,9 @@ class FakeSocket final : public statchan::detail::Socket {
 
     [[nodiscard]] Result<Received> receive(Receiver& receiver) override {
         if (kernel_.steps.empty()) return Received::nothing;
-        auto step = std::move(kernel_.steps.front());
-        kernel_.steps.pop_front();
+        auto step = kernel_.take();
+        if (step.error != 0)
+            return statchan::detail::fail_errno(step.error, {"receive from the netlink socket"});
         if (step.what != Received::some) return step.what;
         if (step.message.empty()) {
             step.verdict.seq = kernel_.seq;

@@ -2,7 +2,7 @@
 /*
  * As much of the kernel as emit.c, ring.c, ring_read.c, record.c and ledger.c need, for
  * a program. A thread is a CPU (kshim_cpu), a signal is its interrupt, a signal mask is
- * "interrupts off".
+ * "interrupts off". A signal that is not in the mask is an NMI, if it says so (kshim_nmi).
  *
  * Ordered accesses are the compiler's atomics, so that thread sanitizer knows them. It knows
  * no fences; see smp_mb().
@@ -110,7 +110,16 @@ void kshim_irq_restore(void);
 #define local_irq_save(flags) do { (flags) = 0; kshim_irq_save(); } while (0)
 #define local_irq_restore(flags) do { (void)(flags); kshim_irq_restore(); } while (0)
 #define irqs_disabled()	true
-#define in_nmi()	false
+
+extern __thread bool kshim_nmi;
+#define in_nmi()	kshim_nmi
+
+/* Nobody is killed here */
+#define current	NULL
+static inline bool fatal_signal_pending(const void *task)
+{
+	return false;
+}
 
 typedef struct { void *owner; } raw_spinlock_t;
 typedef raw_spinlock_t spinlock_t;
@@ -158,7 +167,13 @@ static inline void list_add(struct list_head *entry, struct list_head *head)
 #define DECLARE_STATIC_KEY_FALSE(key) extern bool key
 #define DEFINE_STATIC_KEY_FALSE(key) bool key
 #define static_branch_unlikely(key) READ_ONCE(*(key))
-#define WARN_ON_ONCE(x)	({ bool bad_ = (x); if (bad_) abort(); bad_; })
+
+/* A warning ends the program. For a test that wants some: all are counted, not the first alone */
+extern bool kshim_warnings_count;
+extern u32 kshim_warnings;
+
+void kshim_warn(void);
+#define WARN_ON_ONCE(x)	({ bool bad_ = (x); if (bad_) kshim_warn(); bad_; })
 
 /* ---- time, sleepers, deferred work ---- */
 

@@ -37,8 +37,22 @@ inline constexpr std::string_view default_transport = "mmap";
 ///
 /// Errors that any function may return: errc::permission_denied, errc::bad_data and errno's of
 /// the kernel. Not thread-safe: one thread at a time. Different clients are independent, and
-/// what a Client made (Snapshot, Stream, ...) lives on without it. A Client belongs to the network
-/// namespace of the thread that opened it; subscribe from a thread in that one.
+/// what a Client made (Snapshot, Stream, ...) lives on without it.
+///
+/// A Client belongs to the network namespace of the thread that opened it. subscribe(), live() and,
+/// over mmap and read, snapshot() open the device (netlink: a socket) once more when they need a
+/// channel: call them from a thread in that namespace, and with the right to open it. From another
+/// namespace they are errc::no_such_source, without the right errc::permission_denied. A program
+/// that is about to give up its rights subscribes first, or takes its snapshots over another
+/// transport.
+///
+/// Over mmap and read a Client keeps the channels of snapshots that are gone for those that come:
+/// at most 4 of a source, as many as there were snapshots at a time, and 128 in all. Each is an
+/// open descriptor of the device. While a Client keeps one the module that made the source is in
+/// use, and can not be removed.
+///
+/// Over netlink the modules may be unloaded and loaded again meanwhile. While they are gone each
+/// call is errc::module_not_loaded, and errc::abi_mismatch if others came.
 class STATCHAN_API Client {
   public:
     /// errc::module_not_loaded, errc::abi_mismatch, errc::unknown_transport,
@@ -76,15 +90,16 @@ class STATCHAN_API Client {
     /// Schema of a source. Kept by hash, so the second call costs one small question.
     [[nodiscard]] Result<std::shared_ptr<const Schema>> schema(std::string_view source);
 
-    /// All counters of a source at one time. Every transport but relay and bpf.
+    /// All counters of a source at one time. Every transport but relay and bpf. Over mmap and read
+    /// it may open the device: see above for where and with which rights.
     [[nodiscard]] Result<Snapshot> snapshot(std::string_view source,
                                             const SnapshotOptions& options = {});
 
     /// A snapshot in shared memory that the kernel refreshes every @p period (0: the kernel's
-    /// default, 100 ms). Only mmap.
+    /// default, 100 ms). Only mmap. Opens the device: see above.
     [[nodiscard]] Result<LiveSnapshot> live(std::string_view source, nanoseconds period = {});
 
-    /// Opens a channel of samples. Needs CAP_NET_ADMIN.
+    /// Opens a channel of samples, on a descriptor of its own: see above. Needs CAP_NET_ADMIN.
     [[nodiscard]] Result<Stream> subscribe(std::string_view source,
                                            const ChannelConfig& config = {});
 

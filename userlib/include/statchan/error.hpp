@@ -44,7 +44,9 @@ struct STATCHAN_API Error {
     /// "doing: reason; way_out", one line without a full stop.
     [[nodiscard]] std::string message() const;
 
-    /// The failure is @p condition, whatever words it came in.
+    /// The failure is @p condition, whatever words it came in: errc::permission_denied is
+    /// std::errc::operation_not_permitted and permission_denied, errc::no_such_source is
+    /// no_such_file_or_directory and no_such_device.
     [[nodiscard]] bool is(std::error_code condition) const noexcept { return code == condition; }
     [[nodiscard]] bool is(std::errc condition) const noexcept { return code == condition; }
 

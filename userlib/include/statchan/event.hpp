@@ -42,6 +42,10 @@ struct Event {
 
 /// Events of this network namespace. Made by Client::events(), independent of it afterwards. On
 /// every transport these arrive by netlink. Not thread-safe.
+///
+/// It does not hold the kernel module, and ends with it: after the last event next() returns
+/// errc::module_not_loaded, from then on at every call. Events of a module that is loaded again are
+/// for those who ask anew.
 class STATCHAN_API EventStream {
   public:
     explicit EventStream(std::unique_ptr<detail::EventBackend> backend) noexcept;

@@ -103,7 +103,8 @@ struct STATCHAN_API Ledger {
     /// if it is on any CPU.
     [[nodiscard]] StreamLedgerEntry total() const noexcept;
 
-    /// All CPUs close, and a socket that threw messages away threw records away, and vice versa.
+    /// All CPUs close, and no records are said to be lost in a socket that threw no message away.
+    /// It may throw away messages without a record: the end of a stream is one.
     [[nodiscard]] bool closes() const noexcept;
 
     /// Adds what another channel of the same stream carried.

@@ -103,7 +103,9 @@ class STATCHAN_API SnapshotView {
 /// A snapshot and the memory it lies in: a buffer, or on mmap the kernel's own pages, mapped
 /// read-only. Valid until destroyed, on every transport, whatever the Client does meanwhile;
 /// keep the one before to compute rates. Copies are cheap and share the memory. Destroying a
-/// snapshot before taking the next lets the next one use its memory again.
+/// snapshot before taking the next lets the next one use its memory again; over mmap the last copy
+/// to go costs a short system call, with which the kernel gets the memory back. There a forked
+/// child has not got the memory: it may destroy the snapshot, which stays with the parent.
 class Snapshot : public SnapshotView {
   public:
     Snapshot(SnapshotView view, std::shared_ptr<const void> memory,

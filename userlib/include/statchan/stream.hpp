@@ -93,9 +93,14 @@ class STATCHAN_API Stream {
     /// (std::errc::device_or_resource_busy).
     [[nodiscard]] Result<void> stop();
 
-    /// For epoll or poll: readable when next(0) would return records by the wakeup policy, or
-    /// the end of the stream. Level triggered on every transport. Owned by the Stream. Another one
-    /// after the first Client::switch_transport() of this stream, then the same for ever.
+    /// For epoll or poll: readable as long as next(0) would return records by the wakeup policy, an
+    /// error that waits to be told, or the end of the stream, and so for ever once that is reached.
+    /// Level triggered on every transport: one next(0) for each time that it is readable is enough.
+    /// That may find nothing: on some transports a batch counts as unread until it is given back,
+    /// and after an overrun netlink looks whether the end was among what was lost.
+    ///
+    /// Only to wait for: not to be read. Owned by the Stream. Another one after the first
+    /// Client::switch_transport() of this stream, then the same for ever.
     [[nodiscard]] int fd() const noexcept;
 
     /// Kernel's ledger and what this stream received, per CPU; of all channels that the stream

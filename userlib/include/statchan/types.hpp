@@ -103,6 +103,9 @@ enum class Mode : std::uint32_t {
 /// Never announce because of time alone: ChannelConfig::timeout.
 inline constexpr nanoseconds never = nanoseconds::max();
 
+/// The largest ChannelConfig::batch_bytes: as much as a CPU's buffer in the kernel can be.
+inline constexpr std::size_t max_batch_bytes = std::size_t{256} << 20;
+
 /// How a channel works. In a request 0 means: the default. Buffer sizes are rounded, socket
 /// buffers are clamped; Stream::effective() tells what came of it.
 struct ChannelConfig {
@@ -119,7 +122,8 @@ struct ChannelConfig {
     nanoseconds period{0};  ///< live snapshots: between refreshes
 
     /// Library side, not sent to the kernel: bytes that one batch may hold, per CPU where the
-    /// transport has buffers per CPU. Small gives room back to the producer sooner. 0: 256 KiB.
+    /// transport has buffers per CPU. Small gives room back to the producer sooner. 0: 256 KiB;
+    /// more than max_batch_bytes is std::errc::invalid_argument.
     std::size_t batch_bytes = 0;
     /// Library side: receive buffer of a netlink socket in bytes, as SO_RCVBUF reports it, which
     /// is with the kernel's overhead. 0: 8 MiB asked for. Other transports report 0.

@@ -35,8 +35,7 @@ Result<Version> NetlinkControl::version() {
     Version version;
     auto done = link_.exchange(link_.request(STATCHAN_CMD_VERSION_GET), task,
                                [&](const Message& m) -> Result<void> {
-                                   version.abi = m.attrs.u32(STATCHAN_A_ABI).value_or(0);
-                                   version.nr_cpus = m.attrs.u32(STATCHAN_A_NR_CPUS).value_or(0);
+                                   version = to_version(m.attrs);
                                    return {};
                                });
     if (!done) return pass_on(std::move(done.error()));
@@ -93,7 +92,22 @@ Result<SourceInfo> NetlinkControl::source(std::string_view name) {
     });
     if (!done) return source_failed(std::move(done.error()));
     if (!info) return fail_data(task, "the answer is incomplete");
+    if (link_.reloads() != 0) {
+        if (std::exchange(found_in_, link_.reloads()) != link_.reloads()) found_.clear();
+        found_.insert_or_assign(std::string{name}, info->id);
+    }
     return std::move(*info);
+}
+
+Result<void> NetlinkControl::confirm(std::uint32_t id, std::string_view name) {
+    if (link_.reloads() == 0) return {};  // all numbers that there are, one module has given
+    const auto it = found_.find(name);
+    if (found_in_ == link_.reloads() && it != found_.end() && it->second == id) return {};
+    const auto info = source(name);
+    if (!info) return pass_on(info.error());
+    if (info->id == id) return {};
+    return fail(errc::no_such_source, {"look up source", name},
+                "the module was loaded again, and its number is another");
 }
 
 Result<void> NetlinkControl::add_source(std::string_view name, std::string_view kind,
@@ -134,17 +148,19 @@ Result<void> NetlinkControl::set_source(std::string_view name, std::string_view 
 Result<std::vector<std::byte>> NetlinkControl::schema(std::uint32_t source, std::string_view name,
                                                       std::uint64_t max_bytes) {
     const Task task{"get the schema of", name};
-    auto request = link_.dump(STATCHAN_CMD_SCHEMA_GET);
-    request.put_u32(STATCHAN_A_SOURCE, source).put_u64(STATCHAN_A_LENGTH, datagram_bytes);
-    std::vector<std::byte> blob;
-    Pieces pieces{max_bytes, task};
-    const auto whole = link_.fetch(std::move(request), task, pieces,
-                                   [&](std::size_t bytes) -> std::span<std::byte> {
-                                       blob.resize(bytes);
-                                       return blob;
-                                   });
-    if (!whole) return source_failed(whole.error());
-    return blob;
+    return by_id(source, name, [&]() -> Result<std::vector<std::byte>> {
+        auto request = link_.dump(STATCHAN_CMD_SCHEMA_GET);
+        request.put_id(STATCHAN_A_SOURCE, source).put_u64(STATCHAN_A_LENGTH, datagram_bytes);
+        std::vector<std::byte> blob;
+        Pieces pieces{max_bytes, task};
+        const auto whole = link_.fetch(std::move(request), task, pieces,
+                                       [&](std::size_t bytes) -> std::span<std::byte> {
+                                           blob.resize(bytes);
+                                           return blob;
+                                       });
+        if (!whole) return source_failed(whole.error());
+        return blob;
+    });
 }
 
 Result<std::vector<ChannelInfo>> NetlinkControl::channels() {
@@ -165,7 +181,7 @@ Result<std::vector<LedgerEntry>> NetlinkControl::ledger(std::uint32_t channel) {
 
 Result<NetlinkLedger> read_ledger(Link& link, std::uint32_t channel, Task task) {
     auto request = link.dump(STATCHAN_CMD_LEDGER_GET);
-    request.put_u32(STATCHAN_A_CHANNEL, channel);
+    request.put_id(STATCHAN_A_CHANNEL, channel);
     NetlinkLedger ledger;
     auto done = link.exchange(std::move(request), task, [&](const Message& m) -> Result<void> {
         const auto bytes = m.attrs.bytes(STATCHAN_A_LEDGER);

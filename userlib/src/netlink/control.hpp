@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 
+#include <functional>
+#include <map>
+#include <string>
+
 #include "../control.hpp"
 #include "link.hpp"
 
@@ -24,12 +28,35 @@ class NetlinkControl final : public Control {
     Result<std::vector<ChannelInfo>> channels() override;
     Result<std::vector<LedgerEntry>> ledger(std::uint32_t channel) override;
 
+    /// Calls @p op, which asks for a source by the number that its caller remembers. A module that
+    /// was loaded again gives the same numbers to others: @p id is believed only if the source of
+    /// this name has it now, else errc::no_such_source.
+    template <class Op>
+    [[nodiscard]] auto by_id(std::uint32_t id, std::string_view name, Op op) -> decltype(op());
+
   private:
     template <class T, class Fn>
     Result<std::vector<T>> list(std::uint8_t cmd, Task task, Fn to_value);
+    [[nodiscard]] Result<void> confirm(std::uint32_t id, std::string_view name);
 
     Link& link_;  // of the transport that owns this, too
+    // What source() has found in a module that was loaded again; of the last of them.
+    std::map<std::string, std::uint32_t, std::less<>> found_;
+    unsigned found_in_ = 0;  // Link::reloads()
 };
+
+template <class Op>
+auto NetlinkControl::by_id(std::uint32_t id, std::string_view name, Op op) -> decltype(op()) {
+    for (bool again = true;; again = false) {
+        const auto reloads = link_.reloads();
+        if (auto sure = confirm(id, name); !sure) return pass_on(std::move(sure.error()));
+        auto done = op();
+        if (done || !again || done.error().code != errc::no_such_source) return done;
+        // A link of op's own may have met another module: whether it is one, ours learns by asking.
+        if (link_.reloads() == reloads) (void)version();
+        if (link_.reloads() == reloads) return done;
+    }
+}
 
 /// The ledger of a channel, and its STATCHAN_CHAN_* flags.
 struct NetlinkLedger {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "events.hpp"
 
+#include <linux/genetlink.h>
 #include <poll.h>
 
 #include <cerrno>
 #include <chrono>
-#include <deque>
+#include <cstring>
 #include <utility>
 
 #include "../deadline.hpp"
-#include "link.hpp"
 
 namespace statchan::detail {
 namespace {
@@ -18,24 +18,23 @@ using Clock = std::chrono::steady_clock;
 
 constexpr Task task{"receive events"};
 
-class NetlinkEvents final : public EventBackend, private Receiver {
-  public:
-    explicit NetlinkEvents(Link link) noexcept : link_{std::move(link)} {}
+// The group in which the kernel tells of families has had the number of their own for ever.
+constexpr std::uint32_t families_group = GENL_ID_CTRL;
 
-    [[nodiscard]] int fd() const noexcept override { return link_.socket().fd(); }
-    [[nodiscard]] Result<std::optional<Event>> next(nanoseconds timeout) override;
+// Of the one question that is asked on the socket of events; what comes unasked has 0.
+constexpr std::uint32_t ask_seq = 1U << 31U;
 
-  private:
-    bool on_message(const Message& message) override;
-    void on_verdict(const Verdict&) override {}
-    [[nodiscard]] Result<void> drain();
-
-    Link link_;
-    std::deque<Event> waiting_;
-};
+}  // namespace
 
 bool NetlinkEvents::on_message(const Message& message) {
-    if (message.cmd != STATCHAN_CMD_EVENT) return false;
+    if (message.type == GENL_ID_CTRL &&
+        (message.cmd == CTRL_CMD_DELFAMILY || message.cmd == CTRL_CMD_DELMCAST_GRP)) {
+        std::uint16_t id = 0;
+        const auto bytes = message.attrs.bytes(CTRL_ATTR_FAMILY_ID);
+        if (bytes.size() >= sizeof id) std::memcpy(&id, bytes.data(), sizeof id);
+        if (id == link_.family().id) gone_ = true;
+    }
+    if (message.type != link_.family().id || message.cmd != STATCHAN_CMD_EVENT) return false;
     const auto& attrs = message.attrs;
     const auto type = attrs.u32(STATCHAN_A_EVENT);
     if (!type) return false;
@@ -48,15 +47,42 @@ bool NetlinkEvents::on_message(const Message& message) {
     return false;
 }
 
-// One datagram, so that what waits here stays little.
+void NetlinkEvents::on_verdict(const Verdict& verdict) {
+    // As in Link: no family has this number any more.
+    if (verdict.seq == ask_seq && verdict.error == ENOENT && verdict.text.empty()) gone_ = true;
+}
+
+// Whether the family is still there. The answer comes like an event; if the socket loses it, that
+// is an overrun, and it is asked again.
+Result<void> NetlinkEvents::ask() {
+    auto request = link_.request(STATCHAN_CMD_VERSION_GET);
+    if (auto sent = link_.socket().send(request.finish(ask_seq)); !sent) {
+        sent.error().doing = task.text();
+        return sent;
+    }
+    unsure_ = false;
+    return {};
+}
+
+// Up to the first event, so that what waits here stays little; what is none must not hide it.
 Result<void> NetlinkEvents::drain() {
-    const auto received = link_.socket().receive(*this);
-    link_.socket().release();
-    if (!received) return pass_on(received.error());
-    if (*received == Received::overrun || *received == Received::truncated) {
-        waiting_.push_back({.type = EventType::overrun,
-                            .time = Clock::now(),
-                            .text = "events were lost: the socket was full"});
+    while (waiting_.empty()) {
+        auto received = link_.socket().receive(*this);
+        link_.socket().release();
+        if (!received) {  // and what it was is lost
+            unsure_ = true;
+            received.error().doing = task.text();
+            return pass_on(std::move(received.error()));
+        }
+        if (*received == Received::nothing) {
+            if (!unsure_ || gone_) return {};
+            if (auto asked = ask(); !asked) return asked;
+        } else if (*received != Received::some) {
+            unsure_ = true;
+            waiting_.push_back({.type = EventType::overrun,
+                                .time = Clock::now(),
+                                .text = "events were lost: the socket was full"});
+        }
     }
     return {};
 }
@@ -64,13 +90,16 @@ Result<void> NetlinkEvents::drain() {
 Result<std::optional<Event>> NetlinkEvents::next(nanoseconds timeout) {
     const Deadline deadline{timeout};
     for (;;) {
-        if (waiting_.empty())
-            if (auto drained = drain(); !drained) return pass_on(std::move(drained.error()));
+        if (auto drained = drain(); !drained) return pass_on(std::move(drained.error()));
         if (!waiting_.empty()) {
             auto event = std::move(waiting_.front());
             waiting_.pop_front();
             return event;
         }
+        if (gone_)
+            return fail(errc::module_not_loaded, task,
+                        "the statchan module was unloaded, and with it these events",
+                        "when it is loaded again, ask for events again");
         const auto left = deadline.left();
         if (left.count() == 0) return std::nullopt;
         timespec ts{};
@@ -83,11 +112,13 @@ Result<std::optional<Event>> NetlinkEvents::next(nanoseconds timeout) {
     }
 }
 
-}  // namespace
-
 Result<std::unique_ptr<EventBackend>> open_netlink_events(SocketFactory factory) {
-    auto link = Link::open(factory);
+    auto link = Link::open(factory, {}, {});
     if (!link) return pass_on(std::move(link.error()));
+    // Before the family is looked up, so that what is found can not go unnoticed.
+    if (auto joined = join_group(link->socket().fd(), families_group, {"join the events"}); !joined)
+        return pass_on(std::move(joined.error()));
+    if (auto found = link->resolve(); !found) return pass_on(std::move(found.error()));
     const auto group = link->family().groups.find(STATCHAN_GENL_EVENTS);
     if (group == link->family().groups.end())
         return fail_data({"join the events"}, "the module has no such multicast group");

@@ -63,8 +63,8 @@ class Socket {
 
 using SocketFactory = Result<std::unique_ptr<Socket>> (*)(const SocketOptions& options);
 
-/// Socket options that both libraries leave to setsockopt(): sentences with errors, strict
-/// checks, time limit, receive buffer.
+/// Socket options that both libraries leave to setsockopt(): sentences with errors, errors that do
+/// not repeat the request, time limit, receive buffer.
 [[nodiscard]] Result<void> configure_socket(int fd, const SocketOptions& options);
 
 /// Receive buffer in force, as the kernel counts it.

@@ -2,6 +2,8 @@
 #include "stream.hpp"
 
 #include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -51,8 +53,8 @@ struct Opened {
 
 Result<Opened> open_channel(Link& link, const Subscription& wanted, Task task) {
     auto request = link.request(STATCHAN_CMD_CHANNEL_OPEN);
-    request.put_u32(STATCHAN_A_SOURCE, wanted.source.id);
-    if (wanted.follows != 0) request.put_u32(STATCHAN_A_FOLLOWS, wanted.follows);
+    request.put_id(STATCHAN_A_SOURCE, wanted.source.id);
+    if (wanted.follows != 0) request.put_id(STATCHAN_A_FOLLOWS, wanted.follows);
     put_config(request, wanted.config);
     Opened opened;
     auto done = link.exchange(std::move(request), task, [&](const Message& m) -> Result<void> {
@@ -97,7 +99,7 @@ Result<std::unique_ptr<StreamBackend>> open_netlink_stream(std::string_view tran
         return pass_on(std::move(joined.error()));
     if (auto set = set_nonblocking(link->socket().fd()); !set) return pass_on(set.error());
     // Now, because the thread may be in another network namespace when the ledger is asked for.
-    auto asking = Link::open(factory, family, {});
+    auto asking = Link::open(factory, link->family(), {});
     if (!asking) return pass_on(std::move(asking.error()));
     auto ledger = read_ledger(*asking, opened->channel, task);
     if (!ledger) return pass_on(std::move(ledger.error()));
@@ -119,29 +121,96 @@ Result<std::unique_ptr<StreamBackend>> open_netlink_stream(std::string_view tran
                             .step = opened->step};
     identity.effective.batch_bytes = effective_batch_bytes(config, opened->effective.snaplen);
     identity.effective.receive_buffer = receive_buffer_of(link->socket().fd());
-    return std::make_unique<NetlinkStream>(std::move(identity), std::move(*link),
-                                           std::move(*asking), std::move(positions), ended);
+    return NetlinkStream::make(std::move(identity), std::move(*link), std::move(*asking),
+                               std::move(positions), ended);
 }
 
 NetlinkStream::NetlinkStream(StreamIdentity identity, Link link, Link asking, Positions positions,
-                             bool ended)
+                             bool ended, Readiness readiness)
     : StreamBackend{std::move(identity)},
       link_{std::move(link)},
       asking_{std::move(asking)},
       positions_{std::move(positions)},
+      readiness_{std::move(readiness)},
       end_{ended ? End::unsure : End::untroubled} {}
+
+Result<std::unique_ptr<StreamBackend>> NetlinkStream::make(StreamIdentity identity, Link link,
+                                                           Link asking, Positions positions,
+                                                           bool ended) {
+    const auto source = identity.source;
+    const Task watch{"watch the netlink socket of", source};
+    auto readiness = Readiness::of(link.socket().fd(), watch);
+    if (!readiness) return pass_on(std::move(readiness.error()));
+    std::unique_ptr<NetlinkStream> stream{new NetlinkStream{std::move(identity), std::move(link),
+                                                            std::move(asking), std::move(positions),
+                                                            ended, std::move(*readiness)}};
+    if (auto set = stream->readiness_.set(stream->readable_from(), watch); !set)
+        return pass_on(std::move(set.error()));
+    return stream;
+}
+
+// ---- readiness ----
+
+Result<Readiness> Readiness::of(int socket, Task task) {
+    Fd both{::epoll_create1(EPOLL_CLOEXEC)};
+    if (!both) return fail_errno(errno, task);
+    Fd timer{::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
+    if (!timer) return fail_errno(errno, task);
+    for (const int fd : {socket, timer.get()}) {
+        epoll_event event{.events = EPOLLIN, .data = {}};
+        if (::epoll_ctl(both.get(), EPOLL_CTL_ADD, fd, &event) < 0) return fail_errno(errno, task);
+    }
+    return Readiness{std::move(both), std::move(timer)};
+}
+
+Result<void> Readiness::set(Time from, Task task) {
+    if (from == from_) return {};
+    itimerspec when{};  // zeroes: never
+    if (from != never) {
+        const auto ns = std::max<nanoseconds>(from.time_since_epoch(), nanoseconds{1});
+        when.it_value.tv_sec = ns.count() / 1'000'000'000;
+        when.it_value.tv_nsec = ns.count() % 1'000'000'000;
+    }
+    if (::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr) < 0)
+        return fail_errno(errno, task);
+    from_ = from;
+    return {};
+}
+
+// Nothing while all is well, so that receiving costs no system call more.
+Readiness::Time NetlinkStream::readable_from() const noexcept {
+    if (has_to_tell()) return Readiness::at_once;
+    if (end_ == End::untroubled) return Readiness::never;
+    if (end_ == End::suspected) return suspected_ + look_again;
+    // Once in a while, and not put off by messages that go on to come.
+    const auto now = std::chrono::steady_clock::now();
+    const auto set = readiness_.from();
+    return set > now && set <= now + look_again ? set : now + look_again;
+}
 
 // ---- receiving ----
 
 // Until the socket is empty or the batch is full. What was received goes out even if trouble
-// follows; the trouble comes with the next call.
+// follows; the trouble comes with the next call, and fd() says that there is one.
 Result<StreamBackend::Flow> NetlinkStream::collect() {
+    receive();
+    std::optional<Error> told;
+    if (!collected()) told = std::exchange(trouble_, std::nullopt);
+    auto set = readiness_.set(readable_from(), task("watch the netlink socket of"));
+    if (!set && !told && !trouble_) (collected() ? trouble_ : told) = std::move(set.error());
+    if (told) return Fail{std::move(*told)};
+    return end_ == End::reached ? Flow::ended : Flow::open;
+}
+
+void NetlinkStream::receive() {
     auto& socket = link_.socket();
     bool came = false;
-    while (!trouble_ && end_ != End::told && socket.held() < batch_bytes()) {
-        const auto received = socket.receive(*this);
+    while (!trouble_ && end_ != End::told && end_ != End::reached &&
+           socket.held() < batch_bytes()) {
+        auto received = socket.receive(*this);
         if (!received) {  // what it was is as lost as if the socket had thrown it away
-            trouble_ = received.error();
+            received.error().doing = task().text();
+            trouble_ = std::move(received.error());
             ++not_received_;
             overrun_ = true;
             end_ = End::unsure;
@@ -152,6 +221,7 @@ Result<StreamBackend::Flow> NetlinkStream::collect() {
         } else {
             // Which records these were shows in the position of the next message. If they were
             // notices only, it shows in a seq; and the next message may have been queued before.
+            if (*received == Received::truncated) ++not_received_;  // the kernel counts overruns
             overrun_ = true;
             end_ = End::unsure;
         }
@@ -161,8 +231,6 @@ Result<StreamBackend::Flow> NetlinkStream::collect() {
         if (auto looked = look_for_end(); !looked) trouble_ = std::move(looked.error());
     if (!trouble_ && end_ == End::told)
         if (auto finished = finish(); !finished) trouble_ = std::move(finished.error());
-    if (trouble_ && !collected()) return Fail{*std::exchange(trouble_, std::nullopt)};
-    return end_ == End::reached ? Flow::ended : Flow::open;
 }
 
 bool NetlinkStream::on_message(const Message& message) {
@@ -264,7 +332,7 @@ Result<void> NetlinkStream::finish_cpu(const LedgerEntry& entry) {
 Result<void> NetlinkStream::run(std::uint8_t cmd, std::string_view verb) {
     const auto ask = [&] {
         auto request = asking_.request(cmd);
-        request.put_u32(STATCHAN_A_CHANNEL, identity_.channel);
+        request.put_id(STATCHAN_A_CHANNEL, identity_.channel);
         return asking_.exchange(std::move(request), task(verb),
                                 [](const Message&) -> Result<void> { return {}; });
     };

@@ -29,14 +29,19 @@ class NetlinkTransport final : public Transport {
     Result<std::unique_ptr<StreamBackend>> subscribe(const SourceRef& source,
                                                      const ChannelConfig& config,
                                                      std::uint32_t follows) override {
-        return open_netlink_stream(name_, factory_, link_.family(), nr_cpus_,
-                                   {source, config, follows});
+        return control_.by_id(source.id, source.name, [&] {
+            return open_netlink_stream(name_, factory_, link_.family(), nr_cpus_,
+                                       {source, config, follows});
+        });
     }
     Result<std::unique_ptr<EventBackend>> events() override {
         return open_netlink_events(factory_);
     }
 
   private:
+    [[nodiscard]] Result<RawSnapshot> fetch(const SourceRef& source,
+                                            const SnapshotOptions& options);
+
     std::string_view name_;
     SocketFactory factory_;
     Link link_;
@@ -55,10 +60,15 @@ Result<void> NetlinkTransport::check_abi() {
 
 Result<RawSnapshot> NetlinkTransport::snapshot(const SourceRef& source,
                                                const SnapshotOptions& options) {
+    return control_.by_id(source.id, source.name, [&] { return fetch(source, options); });
+}
+
+Result<RawSnapshot> NetlinkTransport::fetch(const SourceRef& source,
+                                            const SnapshotOptions& options) {
     const auto verb = fmt::format("take snapshot over {} of", name_);
     const Task task{verb, source.name};
     auto request = link_.dump(STATCHAN_CMD_SNAPSHOT_GET);
-    request.put_u32(STATCHAN_A_SOURCE, source.id)
+    request.put_id(STATCHAN_A_SOURCE, source.id)
         .put_u64(STATCHAN_A_MAX_AGE, static_cast<std::uint64_t>(options.max_age.count()))
         .put_u64(STATCHAN_A_LENGTH, datagram_bytes);
     if (options.generation != 0) request.put_u64(STATCHAN_A_GENERATION, options.generation);

@@ -46,6 +46,11 @@ Request& Request::put_u64(std::uint16_t type, std::uint64_t value) {
     return *this;
 }
 
+Request& Request::put_id(std::uint16_t type, std::uint32_t value) {
+    has_ids_ = true;
+    return put_u32(type, value);
+}
+
 Request& Request::put_text(std::uint16_t type, std::string_view value) {
     const std::string with_end{value};
     put(type, with_end.c_str(), with_end.size() + 1);
@@ -68,6 +73,10 @@ std::span<std::byte> Request::finish(std::uint32_t seq) {
     std::memcpy(bytes_.data() + offsetof(nlmsghdr, nlmsg_len), &len, sizeof len);
     std::memcpy(bytes_.data() + offsetof(nlmsghdr, nlmsg_seq), &seq, sizeof seq);
     return bytes_;
+}
+
+void Request::set_family(std::uint16_t family) noexcept {
+    std::memcpy(bytes_.data() + offsetof(nlmsghdr, nlmsg_type), &family, sizeof family);
 }
 
 // ---- attributes ----

@@ -28,6 +28,8 @@ class Request {
 
     Request& put_u32(std::uint16_t type, std::uint32_t value);
     Request& put_u64(std::uint16_t type, std::uint64_t value);
+    /// The number of a source or channel: as put_u32(), but see has_ids().
+    Request& put_id(std::uint16_t type, std::uint32_t value);
     /// With the 0 that ends it.
     Request& put_text(std::uint16_t type, std::string_view value);
 
@@ -39,11 +41,17 @@ class Request {
     [[nodiscard]] std::span<std::byte> finish(std::uint32_t seq);
     /// The answers are a list, which has an end.
     [[nodiscard]] bool is_dump() const noexcept { return is_dump_; }
+    /// It names something by a number, which the module has given and which means something else,
+    /// or nothing, to one that was loaded later.
+    [[nodiscard]] bool has_ids() const noexcept { return has_ids_; }
+    /// Goes to this family instead.
+    void set_family(std::uint16_t family) noexcept;
 
   private:
     void put(std::uint16_t type, const void* data, std::size_t len);
     void append(const void* data, std::size_t len);
     bool is_dump_;
+    bool has_ids_ = false;
     std::vector<std::byte> bytes_;
 };
 

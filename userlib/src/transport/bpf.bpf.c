@@ -13,6 +13,11 @@
 // Of the channel; set before loading, so a constant to the verifier.
 const volatile __u64 key = 0;
 
+// The CPUs whose ring the kernel has asked for. When the channel is open those are all possible
+// CPUs, which need not be all numbers below the highest.
+#define CPUS 65536
+volatile __u8 asked[CPUS];
+
 // One per CPU: one producer each, so the ring's lock is never contended, and the records of a CPU
 // stay in order. The library makes the rings and says here how many.
 struct {
@@ -109,6 +114,7 @@ int statchan_take(struct bpf_raw_tracepoint_args* ctx) {
         shot->head = bpf_ringbuf_query(ring, BPF_RB_PROD_POS);
         shot->tail = bpf_ringbuf_query(ring, BPF_RB_CONS_POS);
         shot->answer = STATCHAN_BPF_DONE;
+        asked[cpu % CPUS] = 1;
     }
     return 0;
 }

@@ -4,6 +4,7 @@
 // BPF ring buffers, one per CPU, which are read in place.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fmt/format.h>
 #include <linux/statchan.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -80,7 +81,8 @@ Result<void> add_ring(Taker& taker, std::uint32_t cpu, std::size_t size, std::si
         void* at = ::mmap(nullptr, bytes, protection, MAP_SHARED, fd, static_cast<::off_t>(from));
         if (at == MAP_FAILED) return false;
         taker.mappings.emplace_back(at, bytes);
-        return true;
+        // As what the module shows: it stays with the parent.
+        return ::madvise(at, bytes, MADV_DONTFORK) == 0;
     };
     if (!map(0, page, PROT_READ | PROT_WRITE) || !map(page, page + 2 * size, PROT_READ))
         return bpf_failed(errno, task, "the BPF ring buffer can't be mapped");
@@ -108,6 +110,15 @@ Result<Taker> attach(std::uint32_t nr_cpus, const ChannelConfig& config, std::ui
             -err, task,
             "the BPF program can't be attached to the tracepoint " STATCHAN_BPF_TRACEPOINT);
     return taker;
+}
+
+// The channel is open, so the kernel has asked for the ring of each possible CPU. Of the others'
+// rings nothing comes, not even an end.
+Result<void> forget_unasked(Taker& taker, Task task) {
+    const auto& asked = taker.skeleton->bss->asked;
+    std::erase_if(taker.rings, [&](const BpfRing& ring) { return asked[ring.cpu()] == 0; });
+    if (taker.rings.empty()) return fail_data(task, "the kernel has asked for the ring of no CPU");
+    return {};
 }
 
 class BpfStream final : public DeviceStream {
@@ -190,10 +201,15 @@ Result<std::unique_ptr<StreamBackend>> Bpf::subscribe(const SourceRef& source,
     std::uint64_t key = 0;
     if (::getrandom(&key, sizeof key, 0) != sizeof key) return fail_errno(errno, task);
     key |= 1;
-    auto taker = attach(device().version().nr_cpus, config, key, task);
+    const auto nr_cpus = device().version().nr_cpus;
+    auto taker = attach(nr_cpus, config, key, task);
     if (!taker) return pass_on(std::move(taker.error()));
     channel = open(key);
     if (!channel) return pass_on(std::move(channel.error()));
+    if (channel->answer.nr_cpus != nr_cpus)
+        return fail_data(task, fmt::format("the kernel named {} CPUs, and now {}", nr_cpus,
+                                           channel->answer.nr_cpus));
+    if (auto done = forget_unasked(*taker, task); !done) return pass_on(std::move(done.error()));
     return std::make_unique<BpfStream>(source, config, std::move(*channel), std::move(*taker));
 }
 

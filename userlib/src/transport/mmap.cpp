@@ -4,14 +4,13 @@
 // one ring per CPU, a live snapshot needs no system call at all.
 #include <linux/statchan.h>
 
-#include <map>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "../buffer.hpp"
 #include "../device_transport.hpp"
 #include "../image.hpp"
-#include "../pool.hpp"
 #include "../ring.hpp"
 
 namespace statchan::detail {
@@ -32,12 +31,13 @@ class MmapStream final : public DeviceStream {
   private:
     [[nodiscard]] Result<void> map_rings();
     [[nodiscard]] Result<void> collect_ring(Ring& ring);
-    [[nodiscard]] Result<void> collect_copy(Ring& ring);
+    [[nodiscard]] Result<void> collect_copy(std::size_t at);
 
     std::vector<Mapping> mappings_;
     std::vector<Ring> rings_;
-    std::vector<Buffer> copies_;                 // mode overwrite: of each ring
-    std::vector<std::uint64_t> pending_lost_{};  // and what is to be told before the next record
+    // Mode overwrite: of each ring, by its place in rings_.
+    std::vector<Buffer> copies_;
+    std::vector<std::uint64_t> pending_lost_{};  // what is to be told before the next record
     std::size_t turn_ = 0;                       // the ring that comes first next time
 };
 
@@ -54,8 +54,10 @@ Result<void> MmapStream::map_rings() {
     const auto layout = RingLayout::make(answer(), map_task);
     if (!layout) return pass_on(layout.error());
     for (std::uint32_t cpu = 0; cpu < answer().nr_cpus; ++cpu) {
-        const auto at = STATCHAN_MMAP_RING + cpu * answer().ring_stride;
+        const auto at = layout->offset_of(cpu);
         auto consumer = device().map(at, layout->page, true, map_task);
+        // A CPU that is not possible has no ring.
+        if (!consumer && consumer.error().is(std::errc::invalid_argument)) continue;
         if (!consumer) return pass_on(std::move(consumer.error()));
         auto producer =
             device().map(at + layout->page, layout->page + 2 * layout->data, false, map_task);
@@ -65,6 +67,7 @@ Result<void> MmapStream::map_rings() {
         mappings_.push_back(std::move(*producer));
         if (identity().effective.mode == Mode::overwrite) copies_.emplace_back(batch_bytes());
     }
+    if (rings_.empty()) return fail_data(map_task, "no CPU has one");
     pending_lost_.resize(rings_.size());
     return {};
 }
@@ -81,7 +84,7 @@ Result<StreamBackend::Flow> MmapStream::collect() {
         auto& ring = rings_[at];
         // Before head: a ring that has ended writes no more, so then head is the last.
         const bool ended = ring.ended();
-        auto done = copies_.empty() ? collect_ring(ring) : collect_copy(ring);
+        auto done = copies_.empty() ? collect_ring(ring) : collect_copy(at);
         if (!done) return pass_on(std::move(done.error()));
         if (ended && ring.drained()) ++drained;
         if (++at == rings_.size()) at = 0;
@@ -102,14 +105,15 @@ Result<void> MmapStream::collect_ring(Ring& ring) {
 }
 
 // What is in the ring may be overwritten at any time, so the batch is of copies.
-Result<void> MmapStream::collect_copy(Ring& ring) {
-    const auto room = copies_[ring.cpu()].bytes();
+Result<void> MmapStream::collect_copy(std::size_t at) {
+    auto& ring = rings_[at];
+    const auto room = copies_[at].bytes();
     auto copied = ring.copy(room, task());
     if (!copied) return pass_on(std::move(copied.error()));
     const auto& [bytes, lost] = *copied;
-    pending_lost_[ring.cpu()] += lost;
+    pending_lost_[at] += lost;
     if (bytes.empty()) return {};
-    auto told = add_gap_before(ring.cpu(), std::exchange(pending_lost_[ring.cpu()], 0),
+    auto told = add_gap_before(ring.cpu(), std::exchange(pending_lost_[at], 0),
                                LostReason::overwritten, bytes);
     if (!told) return told;
     const auto before = samples();
@@ -122,14 +126,6 @@ Result<void> MmapStream::collect_copy(Ring& ring) {
 void MmapStream::give_back() noexcept {
     for (auto& ring : rings_) ring.give_back();
 }
-
-// A channel whose descriptor shows one snapshot at a time. Each Snapshot that lives has its own,
-// so that none is taken away from a reader; see pool.hpp.
-struct SnapshotChannel {
-    Device device;
-    std::uint32_t source;
-    std::map<std::uint64_t, Mapping> mappings;  // by offset, which names memory that stays
-};
 
 class Mmap final : public DeviceTransport {
   public:
@@ -149,23 +145,12 @@ class Mmap final : public DeviceTransport {
     }
 
   private:
-    Result<std::unique_ptr<SnapshotChannel>> channel_for(const SourceRef& source, Task task);
-    Pool<SnapshotChannel> channels_;
+    SnapshotChannels channels_{STATCHAN_T_MMAP};
 };
-
-Result<std::unique_ptr<SnapshotChannel>> Mmap::channel_for(const SourceRef& source, Task task) {
-    if (auto idle = channels_.take([&](const auto& c) { return c.source == source.id; }))
-        return idle;
-    auto opened =
-        open_channel(device(), STATCHAN_T_MMAP, STATCHAN_CHANNEL_SNAPSHOT, source, {}, task);
-    if (!opened) return pass_on(std::move(opened.error()));
-    return std::make_unique<SnapshotChannel>(
-        SnapshotChannel{std::move(opened->device), source.id, {}});
-}
 
 Result<RawSnapshot> Mmap::snapshot(const SourceRef& source, const SnapshotOptions& options) {
     const Task task{"take snapshot over mmap of", source.name};
-    auto channel = channel_for(source, task);
+    auto channel = channels_.take(device(), source, task);
     if (!channel) return pass_on(std::move(channel.error()));
     const auto& own = (*channel)->device;
 
@@ -175,7 +160,8 @@ Result<RawSnapshot> Mmap::snapshot(const SourceRef& source, const SnapshotOption
     req.max_age_ns = static_cast<std::uint64_t>(options.max_age.count());
     req.generation = options.generation;
     if (const int err = own.try_call(STATCHAN_IOC_SNAPSHOT_MAP, req); err != 0)
-        return source_failed(own, err, task);
+        return channels_.failed(**channel, err, task);
+    (*channel)->holds = true;
     if (req.len > image_bytes(STATCHAN_COUNTERS_MAX))
         return fail_data(task, "its length makes no sense");
 

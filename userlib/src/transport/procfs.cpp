@@ -134,10 +134,17 @@ Fail read_failed(int err, const SnapshotOptions& options, Task task) {
         case EIO:  // all entries of a source end so when it goes
             return fail(errc::no_such_source, task, "no such source, or it went just now",
                         "see statctl sources");
+        case EBUSY:
+            return fail_errno(err, task,
+                              "readers hold all generations that there is room for, or all files "
+                              "that are for readers without CAP_NET_ADMIN: close one");
         case ESTALE:
-            return fail_errno(
-                err, task,
-                "generation " + std::to_string(options.generation) + " is not the newest");
+            // Of itself a source says so when its counters are not those of its schema any more.
+            return fail_errno(err, task,
+                              options.generation == 0
+                                  ? "the source now has other counters: delete it and add it anew"
+                                  : "generation " + std::to_string(options.generation) +
+                                        " is not the newest, or is not kept any more");
         default:
             return fail_errno(err, task);
     }

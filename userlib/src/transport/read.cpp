@@ -57,14 +57,6 @@ Result<StreamBackend::Flow> ReadStream::collect() {
     }
 }
 
-// A channel of snapshots. What was chosen once by age or generation stays what is read there, so
-// such channels are not those that take a new one.
-struct SnapshotFile {
-    Device device;
-    std::uint32_t source;
-    bool chosen;
-};
-
 class Read final : public DeviceTransport {
   public:
     using DeviceTransport::DeviceTransport;
@@ -75,9 +67,9 @@ class Read final : public DeviceTransport {
                                                      std::uint32_t follows) override;
 
   private:
-    Result<std::unique_ptr<SnapshotFile>> channel_for(const SourceRef& source, bool chosen,
-                                                      Task task);
-    Pool<SnapshotFile> channels_;
+    Result<std::size_t> read_image_bytes(SnapshotChannel& channel, std::span<std::byte> room,
+                                         Task task);
+    SnapshotChannels channels_{STATCHAN_T_READ};
     Pool<Buffer> buffers_;
 };
 
@@ -94,39 +86,30 @@ Result<std::unique_ptr<StreamBackend>> Read::subscribe(const SourceRef& source,
     return std::make_unique<ReadStream>(source, config, std::move(*channel));
 }
 
-Result<std::unique_ptr<SnapshotFile>> Read::channel_for(const SourceRef& source, bool chosen,
-                                                        Task task) {
-    if (auto idle = channels_.take(
-            [&](const auto& c) { return c.source == source.id && c.chosen == chosen; }))
-        return idle;
-    auto opened =
-        open_channel(device(), STATCHAN_T_READ, STATCHAN_CHANNEL_SNAPSHOT, source, {}, task);
-    if (!opened) return pass_on(std::move(opened.error()));
-    return std::make_unique<SnapshotFile>(
-        SnapshotFile{std::move(opened->device), source.id, chosen});
-}
-
 // Reads the image from its start; returns how many bytes there are.
-Result<std::size_t> read_image_bytes(const Device& device, std::span<std::byte> room, Task task) {
+Result<std::size_t> Read::read_image_bytes(SnapshotChannel& channel, std::span<std::byte> room,
+                                           Task task) {
     std::size_t at = 0;
     while (at < room.size()) {
-        const auto got =
-            ::pread(device.fd(), room.data() + at, room.size() - at, static_cast<::off_t>(at));
+        const auto got = ::pread(channel.device.fd(), room.data() + at, room.size() - at,
+                                 static_cast<::off_t>(at));
         if (got == 0) break;
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return source_failed(device, errno, task);
+        if (got < 0) return channels_.failed(channel, errno, task);
         at += static_cast<std::size_t>(got);
+        // For the pieces that follow.
+        if (at < room.size()) channel.holds = true;
     }
     return at;
 }
 
 Result<RawSnapshot> Read::snapshot(const SourceRef& source, const SnapshotOptions& options) {
     const Task task{"take snapshot over read of", source.name};
-    // One call, unless there is something to say or to ask: then another one before.
+    // One call, unless there is something to say or to ask: then another one before, and one after.
     const bool chosen = options.digest || options.max_age.count() != 0 || options.generation != 0;
-    auto channel = channel_for(source, chosen, task);
+    auto channel = channels_.take(device(), source, task);
     if (!channel) return pass_on(std::move(channel.error()));
-    const auto& own = (*channel)->device;
+    auto& own = **channel;
 
     statchan_snapshot_req req{};
     req.len = image_bytes(source.n_counters);
@@ -135,8 +118,9 @@ Result<RawSnapshot> Read::snapshot(const SourceRef& source, const SnapshotOption
         req.flags = options.digest ? STATCHAN_GET_DIGEST : 0;
         req.max_age_ns = static_cast<std::uint64_t>(options.max_age.count());
         req.generation = options.generation;
-        if (const int err = own.try_call(STATCHAN_IOC_SNAPSHOT_MAP, req); err != 0)
-            return source_failed(own, err, task);
+        if (const int err = own.device.try_call(STATCHAN_IOC_SNAPSHOT_MAP, req); err != 0)
+            return channels_.failed(own, err, task);
+        own.holds = true;
         if (req.len > image_bytes(STATCHAN_COUNTERS_MAX))
             return fail_data(task, "its length makes no sense");
     }
