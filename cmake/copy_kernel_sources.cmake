@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Makes TO a copy of the kernel sources in FROM; touches only what differs, so that make
-# rebuilds only what changed, and removes sources that are gone. The example of a driver, which is
-# built against them, goes into TO/driver.
+# rebuilds only what changed, and removes sources that are gone. Drivers that are built against
+# them, the example and one for tests, go into TO/driver.
 
 cmake_minimum_required(VERSION 3.25) # policies, in a script too
 # Kbuild by name: to look for it recursively would find those of all build folders.
@@ -12,8 +12,11 @@ foreach(source IN LISTS sources)
     configure_file(${FROM}/${source} ${TO}/${source} COPYONLY)
 endforeach()
 
-foreach(source IN ITEMS Kbuild toy_switch.c)
-    configure_file(${FROM}/docs/examples/driver/${source} ${TO}/driver/${source} COPYONLY)
+file(READ ${FROM}/docs/examples/driver/Kbuild kbuild)
+file(CONFIGURE OUTPUT ${TO}/driver/Kbuild CONTENT "${kbuild}obj-m += odd_driver.o\n" @ONLY)
+foreach(source IN ITEMS docs/examples/driver/toy_switch.c tests/guest/odd_driver/odd_driver.c)
+    cmake_path(GET source FILENAME name)
+    configure_file(${FROM}/${source} ${TO}/driver/${name} COPYONLY)
 endforeach()
 
 file(GLOB_RECURSE copies RELATIVE ${TO} ${TO}/kernel/*.[ch] ${TO}/uapi/*.h)

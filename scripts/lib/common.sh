@@ -67,8 +67,8 @@ modules_make() {
 	make -s -C "$from" "M=$2" "-j$(nproc)" modules "${@:3}"
 }
 
-# driver_example_make KERNEL FOLDER [WORD...]: docs/examples/driver, against the modules that were built there.
-driver_example_make() {
+# drivers_make KERNEL FOLDER [WORD...]: the drivers in FOLDER/driver, against the modules that were built there.
+drivers_make() {
 	make -s -C "$(kernel_build_folder "$1")" "M=$2/driver" "STATCHAN=$2" "KBUILD_EXTRA_SYMBOLS=$2/Module.symvers" \
 		"-j$(nproc)" modules "${@:3}"
 }

@@ -23,6 +23,9 @@ TEST(TransportTable, IsAsPromised) {
     EXPECT_EQ(transports_with(Capability::multicast),
               (std::vector<std::string>{"netlink", "netlink-nl"}));
     EXPECT_EQ(transports_with(Capability::files), (std::vector<std::string>{"relay"}));
+    EXPECT_EQ(transports_with(Capability::zerocopy), (Names{"mmap", "bpf"}));
+    EXPECT_EQ(transports_with(Capability::overwrite), (Names{"relay", "mmap"}));
+    EXPECT_EQ(transports_with(Capability::events), (Names{"netlink", "netlink-nl"}));
 }
 
 TEST(TransportTable, UnknownNameIsNamedAndTheKnownAreListed) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# docs/examples/driver does what it shows: a driver's own source, which no kind has made.
+# docs/examples/driver does what it shows: a driver's own source, which no kind has made. And a driver that
+# does what none should (odd_driver/) harms who reads it, and nobody else.
 #   tests/guest/run BUILD driver
 set -u
 
@@ -53,6 +54,67 @@ test_it_stays_while_somebody_reads() {
 	wants 1 rmmod toy_switch && says err 'in use' || return
 	kill "$reader" && wait "$reader"
 	rmmod toy_switch
+}
+
+# ---- odd_driver
+
+load_odd_driver() {
+	insmod "$STATCHAN_MODULES/driver/odd_driver.ko" || fail "kinds that are wrong: $(dmesg | grep odd_driver)"
+}
+
+odd() {
+	echo "$2" >"/sys/module/odd_driver/parameters/$1"
+}
+
+# A positive number, as some buses return, is no pointer and no success.
+test_wrong_answers_are_errors() {
+	local t
+	load_odd_driver || return
+	for t in ioctl read netlink procfs mmap; do
+		odd snapshot_says 2
+		wants 1 statctl -t "$t" get odd0 && one_line || return
+		odd snapshot_says 0
+		wants 0 statctl -t "$t" get odd0 || return
+	done
+	for t in ioctl read netlink relay mmap bpf; do
+		odd listen_says 1
+		wants 1 statctl -t "$t" samples odd0 -c 1 && one_line && says err odd0 || return
+		odd listen_says 0
+	done
+	odd rate_says 4096
+	wants 1 statctl set odd0 rate=2 && one_line || return
+	wants 1 statctl samples odd0 --rate 1:3 && one_line || return
+	odd rate_says 0
+	wants 0 statctl set odd0 rate=2 || return
+	dmesg | grep -q "source 'odd0': snapshot() of its driver returned 2" || fail 'the log does not say so' || return
+	wants 1 statctl source add odd x && one_line && says err odd || return
+	rmmod odd_driver
+}
+
+# Whoever asks it waits; who only wants to know what there is does not, nor who ends it behind them.
+test_slow_driver_holds_up_nobody() {
+	local readers=() t remover
+	load_odd_driver && odd hold 1 || return
+	for t in ioctl netlink procfs ioctl netlink procfs; do
+		statctl -t "$t" get odd0 >/dev/null 2>&1 &
+		readers+=($!)
+	done
+	wait_for grep -q 1 /sys/module/odd_driver/parameters/held || return
+	for t in ioctl netlink; do
+		wants 0 timeout 20 statctl -t "$t" -j sources && says out odd0 || return
+		wants 0 timeout 20 statctl -t "$t" source add synth sw0 run=0 || return
+		wants 0 timeout 20 statctl -t "$t" get sw0 || return
+		wants 0 timeout 20 statctl source del sw0 || return
+	done
+	rmmod odd_driver &
+	remover=$!
+	# the removal waits for the one snapshot that has begun, and the rest are told at once
+	wait_for sh -c '! statctl -j sources | grep -q odd0' || fail 'still there' || return
+	wants 0 timeout 20 statctl -t netlink -j sources || return
+	odd hold 0
+	wait "$remover" || return
+	wait "${readers[@]}" || true
+	[[ ! -d /sys/module/odd_driver ]]
 }
 
 run_tests "$@"

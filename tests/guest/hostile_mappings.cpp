@@ -13,11 +13,13 @@
 #include <cstring>
 #include <fstream>
 
+#include "support/fault.hpp"
 #include "support/kernel.hpp"
 #include "support/mappable.hpp"
 #include "support/process.hpp"
 #include "support/synth.hpp"
 #include "support/transport.hpp"
+#include "support/wait.hpp"
 
 using namespace lab;
 
@@ -126,6 +128,30 @@ TEST_P(HostileSplit, LeavesNoAccountOpen) {
     ::munmap(at, target.len());
     ::munmap(other, target.len());
     expect_gone();
+}
+
+// A snapshot's memory goes back, while its source lives, once the kernel counts no mapping of it:
+// one counted too often or too seldom is one that is never given back.
+TEST(HostileAccounts, OfSplitAndOfRefusedMappings) {
+    const Synth synth{synth_counters(2048)};
+    const auto page = page_size();
+    const auto before = kernel_areas();
+    {
+        Mappable target{"mmap_snapshot", synth.info().id};
+        auto* const at = target.map();
+        ASSERT_GE(target.len(), 4 * page);
+        EXPECT_EQ(::munmap(at + page, page), 0) << "two areas of one";
+        EXPECT_NE(::mremap(at + 2 * page, page, page, MREMAP_MAYMOVE | MREMAP_FIXED, at + page),
+                  MAP_FAILED);
+        for (int i = 0; i < 3; i++) {
+            const Fault fault{"snapshot_map"};
+            EXPECT_EQ(target.map(PROT_READ, MAP_SHARED), MAP_FAILED);
+            EXPECT_EQ(errno, ENOMEM);
+        }
+        EXPECT_GT(kernel_areas().size(), before.size());
+        ::munmap(at, target.len());
+    }
+    EXPECT_TRUE(eventually([&] { return kernel_areas() == before; }, 3 * patience));
 }
 
 TEST_P(HostileSplit, NeverGrows) {

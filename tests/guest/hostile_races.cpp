@@ -3,13 +3,18 @@
 // Two at once: a channel is set up while its source is changed, mappings are made and refused while
 // others go, and the same descriptor is used from all sides.
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <initializer_list>
+#include <map>
 #include <thread>
+#include <utility>
 
 #include "support/device.hpp"
 #include "support/kernel.hpp"
@@ -20,6 +25,99 @@
 #include "support/transport.hpp"
 
 using namespace lab;
+
+namespace {
+
+/// What races must come out both ways, each so often.
+constexpr int often_enough = 5;
+/// For that: more than a wait for one thing.
+constexpr auto race_time = 3 * patience;
+
+/// The kernel's number of a transport of the library.
+std::uint32_t number_of(const std::string& transport) {
+    static const std::map<std::string, std::uint32_t> numbers{{"ioctl", STATCHAN_T_IOCTL},
+                                                              {"read", STATCHAN_T_READ},
+                                                              {"netlink", STATCHAN_T_NETLINK},
+                                                              {"relay", STATCHAN_T_RELAY},
+                                                              {"netlink-nl", STATCHAN_T_NETLINK},
+                                                              {"mmap", STATCHAN_T_MMAP},
+                                                              {"bpf", STATCHAN_T_BPF}};
+    return numbers.at(transport);
+}
+
+/// What came of asking for a channel, and when that was.
+struct Asked {
+    int error = 0;
+    Clock::time_point begin{};
+    Clock::time_point end{};
+
+    [[nodiscard]] bool overlaps(const Asked& other) const {
+        return std::max(begin, other.begin) < std::min(end, other.end);
+    }
+};
+
+Asked ask_for_channel(int device, std::uint32_t source, std::uint32_t transport,
+                      std::uint32_t kind) {
+    statchan_channel_req req{};
+    req.size = sizeof req;
+    req.source = source;
+    req.transport = transport;
+    req.kind = kind;
+    req.want.buffer_size = 65536;
+    Asked asked;
+    asked.begin = Clock::now();
+    asked.error = ::ioctl(device, STATCHAN_IOC_CHANNEL_OPEN, &req) == 0 ? 0 : errno;
+    asked.end = Clock::now();
+    return asked;
+}
+
+/// Does with a descriptor all that can be done but to open its channel. Once it has one, it has it.
+class Bystander {
+  public:
+    explicit Bystander(int device) : device_{device} {}
+
+    [[nodiscard]] bool has_seen_channel() const noexcept { return seen_; }
+
+    void look() {
+        pollfd ready{.fd = device_, .events = POLLIN, .revents = 0};
+        EXPECT_GE(::poll(&ready, 1, 0), 0) << std::strerror(errno);
+        note((ready.revents & POLLERR) != 0 ? EBADFD : 0, {0});
+        char bytes[4096];
+        note(::read(device_, bytes, sizeof bytes) < 0 ? errno : 0, {0, EOPNOTSUPP, EAGAIN});
+        statchan_snapshot_req req{};
+        req.size = sizeof req;
+        const bool shown = ::ioctl(device_, STATCHAN_IOC_SNAPSHOT_MAP, &req) == 0;
+        note(shown ? 0 : errno, {0, EOPNOTSUPP});
+        map(STATCHAN_MMAP_RING + page_size(), false);
+        if (shown && req.offset != 0) map(req.offset, true);
+    }
+
+  private:
+    // EBADFD: it has no channel
+    void note(int error, std::initializer_list<int> legal) {
+        if (error == EBADFD) {
+            EXPECT_FALSE(seen_) << "the channel was there before";
+            return;
+        }
+        seen_ = true;
+        EXPECT_EQ(std::ranges::count(legal, error), 1) << std::strerror(error);
+    }
+    void map(std::uint64_t offset, bool shown) const {
+        auto* const at = ::mmap(nullptr, page_size(), PROT_READ, MAP_SHARED, device_,
+                                static_cast<off_t>(offset));
+        if (at == MAP_FAILED) {
+            EXPECT_TRUE(!shown && (errno == ENODEV || errno == EINVAL)) << std::strerror(errno);
+            return;
+        }
+        std::atomic_ref{*static_cast<std::byte*>(at)}.load();
+        ::munmap(at, page_size());
+    }
+
+    int device_;
+    bool seen_ = false;
+};
+
+}  // namespace
 
 class HostileSetUp : public OverTransport {};
 OVER_TRANSPORTS_WITH(HostileSetUp, statchan::Capability::samples);
@@ -54,16 +152,32 @@ TEST_P(HostileSetUp, WhileTheSourceIsConfigured) {
     expect_books_close(*steady);
 }
 
-// The source goes, and another of its name comes, while channels are opened on it.
+// The source goes, and another of its name comes, while channels are opened on it. Mostly it does
+// so at once. Some transports need longer to open a channel than it is there then, or away: so at
+// times it stays for at least one whole attempt, the one and the other.
 TEST_P(HostileSetUp, WhileTheSourceComesAndGoes) {
     auto control = open_client("ioctl");
+    std::atomic<int> attempts{0};
+    std::atomic<bool> over{false};
+    int opened = 0;
+    int refused = 0;
     {
-        const Meanwhile churn{[&] {
+        // of two that end from now on the second begins after now
+        const auto let_one_pass = [&] {
+            (void)eventually([&, last = attempts + 2] { return over || attempts >= last; });
+        };
+        const Meanwhile churn{[&, turn = 0U]() mutable {
+            const bool stays = ++turn % 4 == 0;
             EXPECT_OK(control.add_source("fleeting", "synth", "ports=1 fields=1 queues=0 run=0"));
+            if (stays) let_one_pass();
             EXPECT_OK(control.remove_source("fleeting"));
+            if (stays) let_one_pass();
         }};
-        for (int i = 0; i < 20; ++i) {
+        const auto deadline = Clock::now() + race_time;
+        while ((attempts < 30 || std::min(opened, refused) < often_enough) &&
+               Clock::now() < deadline && !HasFailure()) {
             auto stream = client.subscribe("fleeting", {.timeout = 1ms, .buffer_size = 8192});
+            ++(stream ? opened : refused);
             if (stream) {
                 (void)stream->next(0ns);
             } else {
@@ -71,9 +185,79 @@ TEST_P(HostileSetUp, WhileTheSourceComesAndGoes) {
                             stream.error().code == std::errc::no_such_device)
                     << stream.error().message();
             }
+            ++attempts;
         }
+        over = true;
     }
+    EXPECT_GE(opened, often_enough);
+    EXPECT_GE(refused, often_enough);
     EXPECT_TRUE(eventually([] { return module_users("statchan_synth") == 0; }));
+}
+
+// Two threads ask for the channel of one descriptor, by different transports, while a third one
+// does all else with it. One gets it, the other is told that it is taken. Both come first at times,
+// while the other asks, too.
+TEST_P(HostileSetUp, OfOneDescriptor) {
+    Synth synth{"size=64"};
+    const auto source = synth.info().id;
+    const auto control = open_client("ioctl");
+    const auto channels = [&] {
+        const auto all = control.channels();
+        EXPECT_OK(all);
+        return all ? std::ranges::count(*all, source, &statchan::ChannelInfo::source) : -1;
+    };
+    const auto own = number_of(transport());
+    const std::uint32_t others = own == STATCHAN_T_MMAP ? STATCHAN_T_READ : STATCHAN_T_MMAP;
+    // For two a descriptor is not enough. They do not get it, and take it from nobody: bpf needs a
+    // program; netlink needs a socket, and is told so before anybody looks whether it is taken.
+    const int alone = own == STATCHAN_T_BPF ? ENXIO : own == STATCHAN_T_NETLINK ? EOPNOTSUPP : 0;
+    const bool may_be_late = own != STATCHAN_T_NETLINK;
+    constexpr int twice = 2;  // each
+    int first = 0;
+    int late = 0;
+    const auto enough = [&] { return first >= twice && (late >= twice || !may_be_late); };
+    const auto deadline = Clock::now() + race_time;
+    for (int round = 0; (round < 30 || !enough()) && Clock::now() < deadline && !HasFailure();
+         ++round) {
+        Descriptor device{::open("/dev/statchan", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
+        Bystander bystander{device.get()};
+        Asked mine;
+        Asked theirs;
+        {
+            std::atomic<int> ready{0};
+            const Meanwhile looks{[&, begun = false]() mutable {
+                bystander.look();
+                if (!std::exchange(begun, true)) ++ready;
+            }};
+            const auto ask = [&](bool for_own) {
+                ++ready;
+                // three threads, on two CPUs
+                while (ready < 3) std::this_thread::yield();
+                if (for_own)
+                    mine = ask_for_channel(device.get(), source, own, STATCHAN_CHANNEL_SAMPLES);
+                else
+                    theirs =
+                        ask_for_channel(device.get(), source, others, STATCHAN_CHANNEL_SNAPSHOT);
+            };
+            // in turn, as a thread that exists already may always be the quicker one
+            std::thread thread{ask, round % 2 == 0};
+            ask(round % 2 != 0);
+            thread.join();
+        }
+        const bool was_late = may_be_late && mine.error == EBUSY;
+        EXPECT_EQ(mine.error, was_late ? EBUSY : alone);
+        EXPECT_EQ(theirs.error, was_late || alone != 0 ? 0 : EBUSY);
+        EXPECT_EQ(channels(), 1);
+        bystander.look();
+        EXPECT_TRUE(bystander.has_seen_channel());
+        device.reset();
+        EXPECT_TRUE(eventually([&] { return channels() == 0; })) << "one was forgotten";
+        if (mine.overlaps(theirs)) ++(was_late ? late : first);
+    }
+    EXPECT_GE(first, twice);
+    if (may_be_late) {
+        EXPECT_GE(late, twice);
+    }
 }
 
 /// Over all that can be mapped.
@@ -107,26 +291,48 @@ TEST_P(HostileHalfWay, RefusedMappingsRaceOthers) {
     EXPECT_TRUE(eventually([] { return module_users("statchan_synth") == 0; }));
 }
 
-// close() and mmap() of one descriptor at once; its number is soon somebody else's.
+// close() and mmap() of one descriptor at once: it is mapped, and stays so, or it is no descriptor
+// any more. Who came first waits a little longer the next time, so that both come first, and close
+// to each other.
 TEST_P(HostileHalfWay, CloseRacesMmap) {
     Synth synth{"size=64 " + synth_counters(2048)};
     const auto id = synth.info().id;
-    for (int i = 0; i < 20; ++i) {
+    int mapped = 0;
+    int refused = 0;
+    int behind = 0;  // steps that the close is later; fewer than 0: that the mmap() is
+    const auto deadline = Clock::now() + race_time;
+    while ((mapped + refused < 20 || std::min(mapped, refused) < often_enough) &&
+           Clock::now() < deadline && !HasFailure()) {
         Mappable target{GetParam(), id};
-        std::atomic<bool> go{false};
-        std::thread closer{[&] {
-            while (!go) {
+        const auto fd = target.fd();
+        std::atomic<int> ready{0};
+        const auto meet = [&](int steps) {
+            ++ready;
+            while (ready < 2) {
             }
+            for (int i = 0; i < steps * 200; ++i) (void)ready.load();
+        };
+        std::thread closer{[&] {
+            meet(behind);
             target.close();
         }};
-        const auto fd = target.fd();
-        go = true;
+        meet(-behind);
         auto* const at = ::mmap(nullptr, target.len(), PROT_READ, MAP_SHARED, fd,
                                 static_cast<off_t>(target.offset()));
+        const int err = errno;
         closer.join();
-        if (at == MAP_FAILED) continue;
+        if (at == MAP_FAILED) {
+            EXPECT_EQ(err, EBADF);
+            ++refused;
+            ++behind;
+            continue;
+        }
+        ++mapped;
+        --behind;
         if (target.has_pages()) std::atomic_ref{*static_cast<std::byte*>(at)}.load();
         ::munmap(at, target.len());
     }
+    EXPECT_GE(mapped, often_enough);
+    EXPECT_GE(refused, often_enough);
     EXPECT_TRUE(eventually([] { return module_users("statchan_synth") == 0; }));
 }

@@ -13,14 +13,17 @@
 #include <deque>
 #include <fstream>
 #include <list>
+#include <set>
 
 #include "support/device.hpp"
 #include "support/device_mode.hpp"
+#include "support/meanwhile.hpp"
 #include "support/process.hpp"
 #include "support/raw_netlink.hpp"
 #include "support/reader.hpp"
 #include "support/synth.hpp"
 #include "support/transport.hpp"
+#include "support/wait.hpp"
 
 using namespace lab;
 
@@ -242,7 +245,7 @@ class HostileGreed : public OverTransport {
             char byte = 0;
             (void)!::write(ready[1], &byte, 1);
             (void)!::read(over[0], &byte, 1);
-            std::_Exit(0);
+            std::_Exit(HasFailure() ? 98 : 0);
         }
         char byte = 0;
         EXPECT_EQ(::read(ready[0], &byte, 1), 1);
@@ -314,6 +317,32 @@ TEST(HostileCharge, OfSourcesAndChannels) {
               "");
 }
 
+TEST(HostileCharge, OfSnapshotsAndLiveImages) {
+    constexpr std::uint64_t image = 131072 * sizeof(std::uint64_t);
+    const MemoryGroup group;
+    EXPECT_EQ(in_child([]() -> std::string {
+                  if (!MemoryGroup::enter()) return "can not enter";
+                  const Synth synth{"size=64 " + synth_counters(131072)};
+                  auto client = open_client("mmap");
+                  std::list<statchan::Snapshot> held;
+                  const auto before = MemoryGroup::charged();
+                  for (int i = 0; i < 8; ++i) {
+                      auto snapshot = client.snapshot(synth.name());
+                      if (!snapshot) return snapshot.error().message();
+                      held.push_back(std::move(*snapshot));
+                  }
+                  const auto taken = MemoryGroup::charged();
+                  const auto live = client.live(synth.name());
+                  if (!live) return live.error().message();
+                  const auto lives = MemoryGroup::charged();
+                  return taken - before >= 8 * image && lives - taken >= 2 * image
+                             ? ""
+                             : std::to_string(taken - before) + " for snapshots, " +
+                                   std::to_string(lives - taken) + " for two live images";
+              }),
+              "");
+}
+
 // Each generation that somebody holds takes a slot: some are kept for those with rights.
 TEST_P(HostileGreed, AllSnapshotsAtOnce) {
     while_nobody_holds(
@@ -377,6 +406,39 @@ TEST_P(HostileGreed, AllSlotsByAllWays) {
                       "refused")
                 << "with a sentence about the source";
         });
+}
+
+// A snapshot that somebody with rights took may be shared: whoever keeps it keeps the slot, though
+// he might not have had one for himself.
+TEST_P(HostileGreed, AllSlotsBySharing) {
+    auto privileged = open_client("ioctl");
+    const Meanwhile takes{[&] { EXPECT_OK(privileged.snapshot(synth.name())); }};
+    while_nobody_holds(
+        [&] {
+            static std::vector<Descriptor> held;
+            std::set<std::uint64_t> generations;
+            bool refused = false;
+            for (int i = 0; i < 80 && !refused; ++i) {
+                statchan_channel_req req{};
+                req.size = sizeof req;
+                req.source = synth.info().id;
+                req.transport = STATCHAN_T_READ;
+                req.kind = STATCHAN_CHANNEL_SNAPSHOT;
+                held.emplace_back(::open("/dev/statchan", O_RDWR | O_CLOEXEC));
+                EXPECT_EQ(::ioctl(held.back().get(), STATCHAN_IOC_CHANNEL_OPEN, &req), 0);
+                // one that this process does not hold yet
+                EXPECT_TRUE(eventually([&] {
+                    statchan_snapshot_req shared{};
+                    shared.size = sizeof shared;
+                    shared.max_age_ns = ~0ULL;
+                    refused = ::ioctl(held.back().get(), STATCHAN_IOC_SNAPSHOT_MAP, &shared) != 0;
+                    return refused || generations.insert(shared.generation).second;
+                }));
+            }
+            EXPECT_GE(generations.size(), 40U) << "nothing was shared";
+            EXPECT_TRUE(refused) << generations.size() << " generations are held";
+        },
+        [&] { EXPECT_OK(client.snapshot(synth.name())); });
 }
 
 // A live channel has memory of its own for two images.

@@ -6,6 +6,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <functional>
+
 #include "support/losses.hpp"
 #include "support/reader.hpp"
 #include "support/synth.hpp"
@@ -43,32 +46,46 @@ class LiveSwitch : public OverTransport {
         std::erase(names, transport());
         return names;
     }
+    /// To every other transport and back.
+    void round_trips(statchan::Stream& stream, const std::function<void()>& before) {
+        for (const auto& other : others()) {
+            for (const auto& name : {other, transport()}) {
+                SCOPED_TRACE("to " + name);
+                before();
+                const auto old_channel = stream.channel();
+                ASSERT_OK(client.switch_transport(stream, name));
+                EXPECT_EQ(client.transport(), name);
+                EXPECT_EQ(stream.transport(), name);
+                EXPECT_NE(stream.channel(), old_channel);
+            }
+        }
+    }
 };
 OVER_TRANSPORTS_WITH(LiveSwitch, statchan::Capability::samples);
 
 // Two CPUs without pause, to every other transport and back, again and again.
 TEST_P(LiveSwitch, LosesNothingAndRepeatsNothing) {
-    Synth synth{"size=64 cpus=2 pps=20000 context=softirq"};
-    // what comes during a switch, on the slowest kernel
+    Synth synth{"size=64 cpus=2 context=softirq"};
+    constexpr std::uint64_t buffer = 8U << 20;
     auto stream =
-        client.subscribe(synth.name(), {.buffer_size = 8U << 20, .receive_buffer = 64U << 20});
+        client.subscribe(synth.name(), {.buffer_size = buffer, .receive_buffer = 64U << 20});
     ASSERT_OK(stream);
     Reader reader{*stream};
     reader.expect_from(0);
-    synth.set("run=1");
-    for (const auto& other : others()) {
-        for (const auto& name : {other, transport()}) {
-            SCOPED_TRACE("to " + name);
-            const auto before = reader.accounted();
-            ASSERT_TRUE(reader.records(before + 50));
-            const auto old_channel = stream->channel();
-            const auto switched = client.switch_transport(*stream, name);
-            ASSERT_OK(switched);
-            EXPECT_EQ(client.transport(), name);
-            EXPECT_EQ(stream->transport(), name);
-            EXPECT_NE(stream->channel(), old_channel);
-        }
-    }
+    // Once while nothing comes: then as many records as a buffer takes in during the slowest of
+    // them, and twice as many once more.
+    Clock::duration slowest{1ms};
+    auto last = Clock::now();
+    round_trips(*stream, [&] {
+        slowest = std::max(slowest, Clock::now() - last);
+        reader.drain();
+        last = Clock::now();
+    });
+    const auto fits =
+        static_cast<double>(buffer / 112) / std::chrono::duration<double>{slowest}.count();
+    synth.set("pps=" + std::to_string(std::clamp(static_cast<int>(fits / 3), 100, 20'000)) +
+              " run=1");
+    round_trips(*stream, [&] { ASSERT_TRUE(reader.records(reader.accounted() + 50)); });
     const auto before = reader.accounted();
     ASSERT_TRUE(reader.records(before + 50));
     synth.set("run=0");

@@ -2,8 +2,13 @@
 //
 // Modes: a full buffer loses the newest records (discard) or the oldest (overwrite), and the books
 // close in both.
+#include <fcntl.h>
+#include <linux/statchan.h>
+#include <sys/ioctl.h>
+
 #include <thread>
 
+#include "support/device.hpp"
 #include "support/losses.hpp"
 #include "support/reader.hpp"
 #include "support/synth.hpp"
@@ -160,6 +165,37 @@ TEST(ModeOverwriteRing, CanBeReadMeanwhile) {
     EXPECT_GT(reader.lost(), 0U) << "no overload: the test shows nothing";
     EXPECT_EQ(reader.received() + reader.lost(), 100'000U);
     expect_books_close(*stream);
+}
+
+// Nor is anything given back before: what is overwritten meanwhile would be counted twice.
+TEST(ModeOverwriteRelay, GivesNothingBackBeforeItIsFrozen) {
+    Synth synth{"size=64"};
+    const Descriptor device{::open("/dev/statchan", O_RDWR | O_CLOEXEC)};
+    statchan_channel_req req{};
+    req.size = sizeof req;
+    req.source = synth.info().id;
+    req.transport = STATCHAN_T_RELAY;
+    req.kind = STATCHAN_CHANNEL_SAMPLES;
+    req.want.buffer_size = 16384;
+    req.want.subbufs = 4;
+    req.want.mode = STATCHAN_MODE_OVERWRITE;
+    ASSERT_EQ(::ioctl(device.get(), STATCHAN_IOC_CHANNEL_OPEN, &req), 0);
+    synth.emit(200);
+    const auto ask = [&](std::uint64_t consume, std::uint32_t flags) {
+        statchan_relay_state state{};
+        state.size = sizeof state;
+        state.consume = consume;
+        state.flags = flags;
+        return ::ioctl(device.get(), STATCHAN_IOC_RELAY_STATE, &state) == 0 ? 0 : errno;
+    };
+    EXPECT_EQ(ask(0, 0), 0);
+    EXPECT_EQ(ask(1, 0), EBUSY);
+    EXPECT_EQ(ask(0, STATCHAN_RELAY_FLUSH), EBUSY);
+    statchan_channel_run run{};
+    run.size = sizeof run;
+    ASSERT_EQ(::ioctl(device.get(), STATCHAN_IOC_CHANNEL_STOP, &run), 0);
+    EXPECT_EQ(ask(1, 0), 0);
+    EXPECT_EQ(ask(0, STATCHAN_RELAY_FLUSH), 0);
 }
 
 // relay's files hold still only when nobody writes.

@@ -95,6 +95,17 @@ TEST_P(NetdevLifetime, DeletionEndsTheSource) {
     EXPECT_TRUE(gone.error() == statchan::errc::no_such_source) << gone.error().message();
 }
 
+// Who deletes an interface and makes it anew need not wait for us to add it again.
+TEST_P(NetdevLifetime, NameIsFreeAtOnce) {
+    for (int i = 0; i < 20; ++i) {
+        remove_link("veth0");
+        add_dummy("veth0");
+        ASSERT_OK(client.add_source("veth0", "netdev")) << i;
+    }
+    remove_link("veth0");
+    EXPECT_TRUE(eventually([&] { return !source_is_there(); }));
+}
+
 // While packets pass as fast as they can, in both directions.
 TEST_P(NetdevLifetime, DeletionUnderLoadEndsTheStreamAfterTheRecords) {
     auto stream = client.subscribe("veth0", {.snaplen = 64, .buffer_size = 65536});

@@ -147,3 +147,23 @@ TEST_P(PermissionOfStreams, OwnNamespaceGivesRightsOverItself) {
         EXPECT_EQ(answer, "ok");
     }
 }
+
+// synth is for tests: whoever loads it did not mean to give everybody threads of the kernel.
+TEST(PermissionOfSynth, IsNotForUserNamespacesUnlessAllowed) {
+    const std::string parameter{"/sys/module/statchan_synth/parameters/user_namespaces"};
+    const auto allow = [&](const char* text) { std::ofstream{parameter} << text << std::flush; };
+    const auto add = [] {
+        return as_nobody([]() -> std::string {
+            if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return "no namespace";
+            auto mine = statchan::Client::open({.transport = "netlink"});
+            if (!mine) return mine.error().message();
+            return verdict(mine->add_source("own", "synth", "run=0"));
+        });
+    };
+    allow("N");
+    const auto refused = add();
+    allow("Y");
+    EXPECT_TRUE(refused.starts_with("denied: ")) << refused;
+    EXPECT_NE(refused.find(parameter), std::string::npos) << refused;
+    EXPECT_EQ(add(), "ok");
+}

@@ -88,12 +88,13 @@ samples_over() {
 	wait_for sh -c "statctl -j ledger | jq -e 'length == 1'" || fail "no channel: $(<"$scratch/err")" || return
 	wants 0 statctl set sw0 emit=20 && wait "$monitor" && wait "$samples" || fail "status $?: $(<"$scratch/err")" || return
 	[[ $(jq -rs 'map(select(.type == "ledger")) | .[0].total | "\(.received) \(.in_flight)"' \
-		"$scratch/samples") = '20 0' ]] || fail "ledger: $(tail -n 1 "$scratch/samples")" || return
+		"$scratch/samples") = '20 0' ]] ||
+		fail "ledger: $(tail -n 1 "$scratch/samples"); source: $(statctl -j sources); events: $(<"$scratch/events")" || return
 	jq -e .event "$scratch/events" >/dev/null || fail "monitor: $(<"$scratch/events")"
 }
 
 for transport in "${transports[@]}"; do
-	eval "test_every_command_over_${transport//-/_}() { commands_over $transport; }"
+	eval "test_every_command_over_${transport//-/_}() { commands_over $transport || { statctl source del sw0 2>/dev/null; false; }; }"
 done
 
 # ---- captures

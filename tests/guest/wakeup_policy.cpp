@@ -144,6 +144,34 @@ TEST_P(WakeupPolicy, NoWakeupIsLost) {
     expect_books_close(*stream);
 }
 
+// A watermark that there is no room for: else who sleeps until it is reached sleeps on, and all is
+// lost.
+TEST_P(WakeupPolicy, FullBufferIsAnnounced) {
+    Synth synth{"size=64"};
+    auto stream = client.subscribe(synth.name(), {.watermark_records = 1'000'000,
+                                                  .timeout = statchan::never,
+                                                  .buffer_size = 16384,
+                                                  .subbufs = 2,
+                                                  .receive_buffer = 1U << 20});
+    ASSERT_OK(stream);
+    Reader reader{*stream};
+    for (int round = 0; round < 3; ++round) {
+        const auto before = reader.accounted();
+        synth.emit(1000);
+        EXPECT_TRUE(readable(*stream, long_enough)) << "in round " << round;
+        while (readable(*stream, 0ms)) ASSERT_TRUE(reader.once(patience));
+        EXPECT_GT(reader.accounted(), before);
+    }
+    ASSERT_OK(stream->stop());
+    EXPECT_TRUE(reader.to_the_end());
+    EXPECT_EQ(reader.accounted(), 3000U);
+    // netlink's messages go on to the socket when half are used
+    if (!transport().starts_with("netlink")) {
+        EXPECT_GT(reader.lost(), 0U) << "it was never full: the test shows nothing";
+    }
+    expect_books_close(*stream);
+}
+
 TEST_P(WakeupPolicy, AsIsInForceIsReported) {
     Synth synth;
     auto stream = client.subscribe(

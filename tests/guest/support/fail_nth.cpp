@@ -5,12 +5,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <new>
+#include <random>
 #include <stdexcept>
-#include <system_error>
+#include <utility>
 #include <vector>
 
 namespace lab {
@@ -27,27 +30,63 @@ std::vector<FaultRow>& fault_rows() {
     return all;
 }
 
-void write_setting(const std::string& name, const std::string& value) {
-    std::ofstream file{"/sys/kernel/debug/" + name};
+std::string read_setting(const std::string& file_path) {
+    std::ifstream file{file_path};
+    std::string value;
+    file >> value;
+    if (!file) throw std::runtime_error{"can not read " + file_path};
+    return value;
+}
+
+void write_setting(const std::string& file_path, const std::string& value) {
+    std::ofstream file{file_path};
     file << value << std::flush;
-    if (!file) throw std::runtime_error{"can not write " + value + " to " + name};
+    if (!file) throw std::runtime_error{"can not write " + value + " to " + file_path};
 }
 
 // As they come, the injectors spare all allocations that may sleep, and single pages.
 void spare_nothing() {
-    write_setting("failslab/ignore-gfp-wait", "N");
-    write_setting("failslab/verbose", "0");
-    write_setting("fail_page_alloc/ignore-gfp-wait", "N");
-    write_setting("fail_page_alloc/ignore-gfp-highmem", "N");
-    write_setting("fail_page_alloc/min-order", "0");
-    write_setting("fail_page_alloc/verbose", "0");
-    write_setting("fail_usercopy/verbose", "0");
+    for (const auto& [name, value] :
+         {std::pair{"failslab/ignore-gfp-wait", "N"}, std::pair{"failslab/verbose", "0"},
+          std::pair{"fail_page_alloc/ignore-gfp-wait", "N"},
+          std::pair{"fail_page_alloc/ignore-gfp-highmem", "N"},
+          std::pair{"fail_page_alloc/min-order", "0"}, std::pair{"fail_page_alloc/verbose", "0"},
+          std::pair{"fail_usercopy/verbose", "0"}})
+        write_setting(std::string{"/sys/kernel/debug/"} + name, value);
 }
+
+void ready_injectors() {
+    static const bool ready = (spare_nothing(), true);
+    (void)ready;
+}
+
+// A setting of theirs, when all are as they should be.
+std::string injector(const std::string& name) {
+    ready_injectors();
+    return "/sys/kernel/debug/" + name;
+}
+
+// So many failures, of which the kernel counts how many are left.
+constexpr unsigned more_than_come = 1'000'000;
 
 // At most so many of an operation's places are tried.
 unsigned most_attempts(unsigned tries) {
     const char* given = std::getenv("STATCHAN_FAIL_ATTEMPTS");
-    return given == nullptr ? tries : std::min(tries, static_cast<unsigned>(std::stoul(given)));
+    return std::max(1U, given == nullptr ? tries : static_cast<unsigned>(std::stoul(given)));
+}
+
+// Chooses the places, where not all are tried: else the same few would be tried for ever.
+unsigned fail_seed() {
+    static const unsigned seed = [] {
+        const char* given = std::getenv("STATCHAN_FAIL_SEED");
+        const auto chosen =
+            given == nullptr ? std::random_device{}() : static_cast<unsigned>(std::stoul(given));
+        // Now, as the kernel may not live to see the table.
+        std::printf("the same places again: STATCHAN_FAIL_SEED=%u\n", chosen);
+        std::fflush(stdout);
+        return chosen;
+    }();
+    return seed;
 }
 
 // The program's own memory comes from the kernel, too.
@@ -55,22 +94,43 @@ Refusal try_it(const std::function<Refusal()>& attempt) {
     try {
         return attempt();
     } catch (const std::bad_alloc&) {
-        return statchan::Error{std::make_error_code(std::errc::not_enough_memory)};
+        return refusal_by(ENOMEM);
     }
+}
+
+// "ENOMEM"
+std::string name_of(const statchan::Error& error) {
+    const char* name = error.code.category() == std::generic_category()
+                           ? ::strerrorname_np(error.code.value())
+                           : nullptr;
+    return name != nullptr ? name : error.code.message();
 }
 
 }  // namespace
 
-bool is_fault(const statchan::Error& error) {
-    return error.is(std::errc::not_enough_memory) || error.is(std::errc::no_buffer_space) ||
-           error.is(std::errc::bad_address) ||
-           error.is(std::errc::too_many_files_open_in_system) ||  // a socket without its file
-           error.is(std::errc::no_space_on_device);  // BPF's verifier could not write its log
+Refusal refusal_by(int err) {
+    if (err == 0) return std::nullopt;
+    return statchan::Error{.code = {err, std::generic_category()}, .reason = std::strerror(err)};
 }
 
-FailNth::FailNth(unsigned nth, int task) {
-    static const bool ready = (spare_nothing(), true);
-    (void)ready;
+bool is_one_of(const statchan::Error& error, const Errors& errors) {
+    return std::any_of(errors.begin(), errors.end(),
+                       [&](std::errc expected) { return error.is(expected); });
+}
+
+Setting::Setting(std::string path, const std::string& value)
+    : path_{std::move(path)}, before_{read_setting(path_)} {
+    write_setting(path_, value);
+}
+
+Setting::~Setting() {
+    std::ofstream file{path_};
+    file << before_ << std::flush;
+    EXPECT_TRUE(file.good()) << path_ << " can not be set back to " << before_;
+}
+
+FailNth::FailNth(unsigned nth, int task) : nth_{nth} {
+    ready_injectors();
     const auto path =
         "/proc/" + (task == 0 ? std::string{"thread-self"} : std::to_string(task)) + "/fail-nth";
     fd_ = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
@@ -90,18 +150,27 @@ unsigned FailNth::left() const {
     return ::pread(fd_, text, sizeof text - 1, 0) > 0 ? static_cast<unsigned>(std::stoul(text)) : 1;
 }
 
+FailPages::FailPages(unsigned order)
+    : order_{injector("fail_page_alloc/min-order"), std::to_string(order)},
+      times_{injector("fail_page_alloc/times"), std::to_string(more_than_come)},
+      probability_{injector("fail_page_alloc/probability"), "100"} {}
+
+unsigned FailPages::failed() const {
+    return more_than_come -
+           static_cast<unsigned>(std::stoul(read_setting(injector("fail_page_alloc/times"))));
+}
+
 namespace {
 
 // Nothing fails, since it does not come so far.
-unsigned places_of(const Operation& operation) {
-    constexpr unsigned far = 1U << 30;
+unsigned places_of(const std::string& name, const Operation& operation) {
     operation.before();
     unsigned places = 0;
     {
-        const FailNth fault{far};
+        const FailNth fault{FailNth::far};
         const auto refused = try_it(operation.attempt);
-        places = far - fault.left();
-        EXPECT_FALSE(refused) << "without a fault: " << refused->message();
+        places = fault.passed();
+        EXPECT_FALSE(refused) << name << ", without a fault: " << refused->message();
     }
     operation.after();
     return places;
@@ -109,12 +178,17 @@ unsigned places_of(const Operation& operation) {
 
 }  // namespace
 
-FaultCounts fail_every_place(const Operation& operation) {
-    FaultCounts counts{.places = places_of(operation)};
+FaultCounts fail_every_place(const std::string& name, const Operation& operation) {
+    const auto end = places_of(name, operation);
+    const auto first = end - std::min(end, operation.last) + 1;
+    FaultCounts counts{.places = end + 1 - first};
     const auto most = most_attempts(operation.tries);
-    const auto stride = (counts.places + most - 1) / most;
-    for (unsigned nth = 1; nth <= counts.places; nth += stride) {
-        SCOPED_TRACE("place " + std::to_string(nth));
+    const auto stride = counts.places / most + (counts.places % most != 0 ? 1 : 0);
+    const auto skipped = stride > 1 ? fail_seed() % stride : 0;
+    for (auto nth = first + skipped; nth <= end; nth += stride) {
+        const auto place = name + ", place " + std::to_string(nth) + " of " + std::to_string(end);
+        SCOPED_TRACE(stride > 1 ? place + ", STATCHAN_FAIL_SEED=" + std::to_string(fail_seed())
+                                : place);
         Refusal refused;
         operation.before();
         {
@@ -124,15 +198,18 @@ FaultCounts fail_every_place(const Operation& operation) {
             if (fault.fired()) ++counts.failed;
         }
         if (refused) {
-            EXPECT_TRUE(is_fault(*refused)) << refused->code << ' ' << refused->message();
+            EXPECT_TRUE(is_one_of(*refused, operation.errors))
+                << place << ": " << name_of(*refused)
+                << " is no error of it when something lacks: " << refused->message();
             ++counts.refused;
         }
         SCOPED_TRACE(refused ? "refused: " + refused->message() : "worked");
         operation.after();
         if (testing::Test::HasFailure()) break;
     }
-    EXPECT_EQ(counts.failed == 0, operation.calls_nothing) << "nothing could be made to fail";
-    EXPECT_LE(counts.refused, counts.failed) << "refused, though nothing failed";
+    EXPECT_EQ(counts.failed == 0, operation.calls_nothing)
+        << name << ": " << counts.failed << " places could be made to fail";
+    EXPECT_LE(counts.refused, counts.failed) << name << ": refused, though nothing failed";
     return counts;
 }
 
@@ -164,7 +241,8 @@ void FaultTable::OnTestIterationEnd(const testing::UnitTest&, int) {
         "worked: all the same. kept: files, channels, sources and memory that an attempt left "
         "behind; "
         "more than 0 fails the test.\nOf an operation with more places than were made to fail, "
-        "those are spread over all (STATCHAN_FAIL_ATTEMPTS).\n\n");
+        "those are spread over all (STATCHAN_FAIL_ATTEMPTS), others each time "
+        "(STATCHAN_FAIL_SEED).\n\n");
     std::fflush(stdout);
 }
 

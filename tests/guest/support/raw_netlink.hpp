@@ -39,13 +39,15 @@ class RawNetlink {
 
     /// What a message or a dump came to.
     struct Answer {
-        int error = 0;             ///< errno that ended it
+        int error = 0;             ///< errno that ended it; ELOOP: it does not end
         bool cut = false;          ///< at least one datagram was larger than the buffer
         std::size_t messages = 0;  ///< of the family
         std::string data{};        ///< of all STATCHAN_A_DATA
     };
     /// Receives up to NLMSG_DONE or an acknowledgment, with a buffer of so much.
     Answer finish(std::size_t room = 1U << 17);
+    /// Takes all that is there; false if it does not end.
+    [[nodiscard]] bool drain();
 
   private:
     void find_family();
