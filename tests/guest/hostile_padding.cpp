@@ -3,7 +3,8 @@
 // No byte leaves the kernel that was not written. Its memory is filled with a pattern and given
 // back, then all that a program can get is searched for the pattern, and for what the kernel itself
 // fills free memory with (slub_debug=P page_poison=1, when the guest was booted so: scripts/test
-// does), and for what modules that are built so begin their variables with (scripts/test does). And buffers that the kernel fills are filled by it, to the last byte, and not behind.
+// does), and for what modules that are built so begin their variables with (scripts/test does). And
+// buffers that the kernel fills are filled by it, to the last byte, and not behind.
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>

@@ -217,7 +217,7 @@ TEST_P(HostileSetUp, OfOneDescriptor) {
     int late = 0;
     const auto enough = [&] { return first >= twice && (late >= twice || !may_be_late); };
     const auto deadline = Clock::now() + race_time;
-    for (int round = 0; (round < 30 || !enough()) && Clock::now() < deadline && !HasFailure();
+    for (int round = 0; (round < 10 || !enough()) && Clock::now() < deadline && !HasFailure();
          ++round) {
         Descriptor device{::open("/dev/statchan", O_RDWR | O_NONBLOCK | O_CLOEXEC)};
         Bystander bystander{device.get()};
