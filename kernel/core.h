@@ -91,7 +91,8 @@ struct statchan_snap {
 struct statchan_snap_pool {
 	struct mutex lock;	/* all below, and the driver's snapshot() */
 	spinlock_t slots_lock;	/* slot[], too: for mmap, see snapshot.c */
-	u64 generation;
+	u64 generation;		/* written here; READ_ONCE by who describes the source */
+	u32 held;		/* slots that have users */
 	struct statchan_snap *latest;
 	struct statchan_snap *slot[STATCHAN_SNAP_SLOTS];
 	struct delayed_work trim;

@@ -121,21 +121,6 @@ static struct statchan_snap *snap_alloc(struct statchan_source *src, u32 index)
 	return snap;
 }
 
-/* Slots that readers hold once another does: @latest, or a new one if NULL */
-static u32 snap_held(const struct statchan_source *src,
-		     const struct statchan_snap *latest)
-{
-	u32 i, held = latest ? 0 : 1;
-
-	for (i = 0; i < STATCHAN_SNAP_SLOTS; i++) {
-		const struct statchan_snap *snap = src->snap.slot[i];
-
-		if (snap && (snap->users || snap == latest))
-			held++;
-	}
-	return held;
-}
-
 /*
  * The last slots are for those who may do more than read: others may not even share
  * what is in one of them, since the last of its readers keeps it.
@@ -144,7 +129,8 @@ static int snap_admit(const struct statchan_source *src,
 		      const struct statchan_snap *latest,
 		      struct user_namespace *admin, struct statchan_err *err)
 {
-	u32 held = snap_held(src, latest);
+	/* once this reader does, too: @latest, or a new one if NULL */
+	u32 held = src->snap.held + !(latest && latest->users);
 
 	if (held <= STATCHAN_SNAP_SLOTS - STATCHAN_SLOTS_PRIVILEGED ||
 	    (admin && ns_capable_noaudit(admin, CAP_NET_ADMIN)))
@@ -304,6 +290,7 @@ struct statchan_snap *statchan_snap_get(struct statchan_source *src,
 		snap = snap_choose(src, max_age_ns, generation, admin, err);
 	}
 	if (!IS_ERR(snap)) {
+		src->snap.held += !snap->users;
 		WRITE_ONCE(snap->users, snap->users + 1);
 		kref_get(&src->ref);
 	}
@@ -328,6 +315,7 @@ void statchan_snap_put(struct statchan_snap *snap)
 
 	mutex_lock(&src->snap.lock);
 	WRITE_ONCE(snap->users, snap->users - 1);
+	src->snap.held -= !snap->users;
 	snap->used = jiffies;
 	/* nothing to do if it is under way already, which is the usual case */
 	schedule_delayed_work(&src->snap.trim, STATCHAN_SNAP_KEEP);
