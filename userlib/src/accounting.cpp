@@ -107,7 +107,7 @@ void Accounting::jump(Cpu& cpu, std::uint64_t seq) const {
     cpu.next = seq + step_;
 }
 
-bool Accounting::lost(Cpu& cpu, const std::byte* record) {
+bool Accounting::lost(Cpu& cpu, const std::byte* record) const {
     const auto first = wire::load<std::uint64_t>(record, 8);
     const auto last = wire::load<std::uint64_t>(record, 16);
     const auto count = wire::load<std::uint64_t>(record, 24);

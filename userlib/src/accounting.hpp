@@ -108,7 +108,7 @@ class Accounting {
     void sample(Cpu& cpu, const std::byte* record);
     void follow(std::uint16_t cpu, Chunk chunk, std::size_t soft_bytes, Scan& found);
     void jump(Cpu& cpu, std::uint64_t seq) const;
-    [[nodiscard]] bool lost(Cpu& cpu, const std::byte* record);
+    [[nodiscard]] bool lost(Cpu& cpu, const std::byte* record) const;
 
     std::vector<Cpu> cpus_;
     std::uint64_t step_ = 1;
