@@ -291,8 +291,9 @@ static int channel_hold_owner(struct statchan_channel *ch,
 }
 
 /*
- * With src->lock held, so that the rate stays as agreed; what is refused changes none.
- * @rate_changed: to be announced
+ * The rate stays as agreed under src->lock; what is refused changes none. The memory is
+ * there before: others wait for that lock.
+ * @rate_changed: to be announced, also if the channel is refused
  */
 static int channel_start_samples(struct statchan_channel *ch,
 				 struct statchan_channel_req *req,
@@ -302,28 +303,28 @@ static int channel_start_samples(struct statchan_channel *ch,
 	int cpu, ret;
 	u32 rate;
 
-	mutex_lock(&src->lock);
-	rate = src->rate;
 	ret = ch->transport->open(ch, req, err);
 	if (ret)
-		goto unlock;
+		return ret;
 	config_take(ch);
+	mutex_lock(&src->lock);
+	rate = src->rate;
 	ret = config_rate(ch, err);
 	for_each_possible_cpu(cpu)
 		statchan_emit_init(per_cpu_ptr(ch->cpu, cpu));
 	if (!ret)
 		ret = statchan_source_attach(src, ch, err);
+	if (ret)
+		statchan_source_set_rate(src, rate, NULL);
+	else
+		channel_publish(ch);
+	*rate_changed = src->rate != rate;
+	mutex_unlock(&src->lock);
 	if (ret) {
 		/* records may have come before the source said no */
 		channel_silence(ch);
 		ch->transport->close(ch);
-		statchan_source_set_rate(src, rate, NULL);
-	} else {
-		channel_publish(ch);
 	}
-unlock:
-	*rate_changed = src->rate != rate;
-	mutex_unlock(&src->lock);
 	return ret;
 }
 
@@ -412,6 +413,11 @@ statchan_channel_open(struct net *net, struct statchan_channel_req *req,
 	ch->want = req->want;
 	ch->follows = req->follows;
 	ret = channel_start(ch, req, &rate_changed, err);
+	if (rate_changed) {
+		snprintf(text, sizeof(text), "rate=%u", READ_ONCE(src->rate));
+		statchan_event(net, STATCHAN_EVENT_SOURCE_CHANGED, src->id, 0,
+			       src->name, text);
+	}
 	if (ret) {
 		statchan_channel_put(ch);
 		return ERR_PTR(ret);
@@ -422,11 +428,6 @@ statchan_channel_open(struct net *net, struct statchan_channel_req *req,
 	req->id = ch->id;
 	req->page_size = PAGE_SIZE;
 	req->nr_cpus = nr_cpu_ids;
-	if (rate_changed) {
-		snprintf(text, sizeof(text), "rate=%u", ch->got.rate);
-		statchan_event(net, STATCHAN_EVENT_SOURCE_CHANGED, src->id, 0,
-			       src->name, text);
-	}
 	if (ch->kind == STATCHAN_CHANNEL_SAMPLES)
 		statchan_event(net, STATCHAN_EVENT_CHANNEL_OPENED, src->id,
 			       ch->id, src->name, transport->name);

@@ -62,8 +62,8 @@ int statchan_ctl_source_set(struct net *net, const char *name,
 }
 
 /*
- * Fills all of @info. Process context, may sleep; waits for no driver, no allocation
- * and no channel: over netlink everybody may ask, with the lock of genl held.
+ * Fills all of @info. Process context, may sleep; waits for no driver, no snapshot and
+ * no channel: over netlink everybody may ask, with the lock of genl held.
  */
 int statchan_ctl_source_info(struct statchan_source *src,
 			     struct statchan_source_info *info)

@@ -43,11 +43,6 @@ struct net;
 struct user_namespace;
 struct vm_area_struct;
 
-/* ---- memory that programs map: shared.c ---- */
-
-void *statchan_shared_alloc(size_t len);
-int statchan_shared_mmap(struct vm_area_struct *vma, void *at);
-
 /* ---- snapshots: snapshot.c ---- */
 
 #define STATCHAN_SNAP_SLOTS	64
@@ -68,7 +63,7 @@ int statchan_shared_mmap(struct vm_area_struct *vma, void *at);
 /**
  * struct statchan_snap - a snapshot, immutable while it has users
  * @src:	holds no reference; the users do
- * @image:	statchan_shared_alloc() memory: struct statchan_snapshot and the counters
+ * @image:	vmalloc_user() memory: struct statchan_snapshot and the counters
  * @len:	bytes of the image
  * @index:	place in src->snap.slot; names the mmap offset
  * @users:	under src->snap.lock: who reads it now
@@ -323,7 +318,7 @@ struct statchan_channel {
  * @end:	optional. No record follows, nor a live image: the source is gone.
  *		Process context, may sleep.
  * @consumed:	optional. Records the consumer took, or STATCHAN_UNAVAILABLE.
- *		Under statchan_channels_lock; the channel is open.
+ *		Process context; the channel is open, and stays so.
  * @subscribers: optional. Sockets that share the channel.
  *
  * For channels opened through the character device, process context:

@@ -146,7 +146,9 @@ static int live_open(struct statchan_channel *ch,
 	if (!live)
 		goto put;
 	live->len = PAGE_SIZE + 2 * PAGE_ALIGN(image_len);
-	control = statchan_shared_alloc(live->len);
+	/* as vmalloc_user(), but charged: nobody waits for this one */
+	control = __vmalloc(live->len, GFP_KERNEL_ACCOUNT | __GFP_ZERO |
+			    __GFP_NOWARN | __GFP_RETRY_MAYFAIL);
 	if (!control)
 		goto free;
 	live->counted = counted;
@@ -211,12 +213,21 @@ void statchan_live_end(struct statchan_channel *ch)
 	queue_work(live_wq, &live->work);
 }
 
+/* remap_vmalloc_range() takes memory of vmalloc_user() only. What fails half way is
+ * unmapped by the caller.
+ */
 int statchan_live_mmap(struct statchan_channel *ch, struct vm_area_struct *vma)
 {
 	struct live *live = ch->priv;
+	void *at = live->control;
+	unsigned long user;
+	int ret = 0;
 
 	if (vma->vm_pgoff != STATCHAN_MMAP_LIVE >> PAGE_SHIFT ||
 	    vma_pages(vma) > live->len >> PAGE_SHIFT)
 		return -EINVAL;
-	return statchan_shared_mmap(vma, live->control);
+	for (user = vma->vm_start; !ret && user < vma->vm_end;
+	     user += PAGE_SIZE, at += PAGE_SIZE)
+		ret = vm_insert_page(vma, user, vmalloc_to_page(at));
+	return ret;
 }

@@ -60,7 +60,11 @@ static void snap_trim(struct work_struct *work)
 
 	bool again = false;
 
-	mutex_lock(&src->snap.lock);
+	/* not behind drivers and readers: others wait for this queue */
+	if (!mutex_trylock(&src->snap.lock)) {
+		schedule_delayed_work(&src->snap.trim, STATCHAN_SNAP_KEEP);
+		return;
+	}
 	for (i = 0; i < STATCHAN_SNAP_SLOTS; i++) {
 		struct statchan_snap *snap = src->snap.slot[i];
 
@@ -110,7 +114,10 @@ static struct statchan_snap *snap_alloc(struct statchan_source *src, u32 index)
 	snap->src = src;
 	snap->index = index;
 	snap->len = statchan_image_len(src->schema->n_counters);
-	snap->image = statchan_shared_alloc(snap->len);
+	/* charged to nobody: who is over his limit sleeps in the charge, or kills, and
+	 * all readers of the source would wait with him
+	 */
+	snap->image = vmalloc_user(snap->len);
 	if (!snap->image) {
 		kfree(snap);
 		return NULL;
@@ -136,7 +143,7 @@ static int snap_admit(const struct statchan_source *src,
 	    (admin && ns_capable_noaudit(admin, CAP_NET_ADMIN)))
 		return 0;
 	return statchan_err(err, -EBUSY, "source '%s': %u generations are held by readers: close one",
-			    src->name, held - 1);
+			    src->name, src->snap.held);
 }
 
 /* A slot to write into: an idle one, else one that is only mapped, whose readers
@@ -408,7 +415,7 @@ int statchan_snap_mmap(struct statchan_source *src, struct vm_area_struct *vma)
 	if (!snap)
 		return -EINVAL;
 	ret = statchan_fault(STATCHAN_FAULT_SNAPSHOT_MAP) ?
-		-ENOMEM : statchan_shared_mmap(vma, snap->image);
+		-ENOMEM : remap_vmalloc_range(vma, snap->image, 0);
 	if (ret) {
 		atomic_dec(&snap->maps);
 		return ret;

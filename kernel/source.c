@@ -198,6 +198,18 @@ static void source_gone(struct statchan_source *src)
 	mutex_unlock(&src->snap.lock);
 }
 
+/* In the order of ids, which wrap */
+static void source_list(struct statchan_source *src)
+{
+	struct statchan_source *before;
+
+	lockdep_assert_held(&statchan_registry_lock);
+	list_for_each_entry_reverse(before, &sources, node)
+		if (before->id < src->id)
+			break;
+	list_add(&src->node, &before->node);
+}
+
 struct statchan_source *
 statchan_source_register(struct net *net, const char *name,
 			 const struct statchan_source_ops *ops,
@@ -225,7 +237,7 @@ statchan_source_register(struct net *net, const char *name,
 		ret = statchan_proc_add(src);
 	}
 	if (!ret)
-		list_add_tail(&src->node, &sources);
+		source_list(src);
 	mutex_unlock(&statchan_registry_lock);
 	if (ret) {
 		statchan_proc_remove(src);

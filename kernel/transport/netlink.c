@@ -304,7 +304,8 @@ static bool nl_refill_cpu(struct nl_channel *nl, u32 cpu)
 
 	__skb_queue_head_init(&list);
 	/* at the open for who may have been killed meanwhile */
-	while (nc->missing > 0 && !fatal_signal_pending(current)) {
+	while (nc->missing > 0 && !fatal_signal_pending(current) &&
+	       !READ_ONCE(nl->closing)) {
 		struct sk_buff *skb = nl_msg_alloc(nl, cpu, nc->skb_size);
 
 		if (!skb)
@@ -335,7 +336,8 @@ static void nl_work(struct work_struct *work)
 {
 	struct nl_channel *nl = container_of(to_delayed_work(work),
 					     struct nl_channel, work);
-	bool ended = READ_ONCE(nl->ended);
+	/* pairs with nl_end(): then all CPUs are announced */
+	bool ended = smp_load_acquire(&nl->ended);
 	u32 cpu;
 
 	for_each_cpu(cpu, nl->announced)
@@ -604,7 +606,8 @@ static void nl_end(struct statchan_channel *ch)
 	struct nl_channel *nl = ch->priv;
 
 	cpumask_copy(nl->announced, cpu_possible_mask);
-	WRITE_ONCE(nl->ended, true);
+	/* pairs with nl_work() */
+	smp_store_release(&nl->ended, true);
 	mod_delayed_work(statchan_nl_wq, &nl->work, 0);
 }
 

@@ -382,11 +382,13 @@ static int relay_geometry(struct statchan_channel *ch, struct statchan_err *err)
 static void relay_transport_close(struct statchan_channel *ch)
 {
 	struct relay_channel *rc = ch->priv;
-
 	int cpu;
 
-	if (rc->chan)
+	if (rc->chan) {
+		/* who has a file open reads on */
+		statchan_relay_ended(rc->chan);
 		relay_close(rc->chan);
+	}
 	debugfs_remove(rc->dir);
 	if (rc->cpu)
 		for_each_possible_cpu(cpu)
@@ -447,7 +449,9 @@ static int relay_transport_open(struct statchan_channel *ch,
 	cpus_read_lock();
 	rc->chan = relay_open(RELAY_FILE, rc->dir,
 			      ch->got.buffer_size / ch->got.subbufs,
-			      ch->got.subbufs, &relay_callbacks, NULL);
+			      ch->got.subbufs, &relay_callbacks,
+			      ch->got.mode == STATCHAN_MODE_OVERWRITE ?
+			      (void *)&statchan_relay_overwrites : NULL);
 	cpus_read_unlock();
 	if (!rc->chan)
 		goto nomem;

@@ -41,6 +41,7 @@
 #include "relay_file.h"
 
 struct file_operations statchan_relay_fops __ro_after_init;
+const int statchan_relay_overwrites;
 
 /*
  * relay tells of a buffer when it is complete. That it is not freed meanwhile is
@@ -143,8 +144,13 @@ static size_t relay_copy(struct rchan_buf *buf, struct iov_iter *to, size_t *fau
 static ssize_t relay_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp;
+	const struct rchan_buf *buf = file->private_data;
 	size_t done = 0, copied, faulted;
 
+	/* reader and producer would both move what has been consumed */
+	if (smp_load_acquire(&buf->chan->private_data) ==
+	    &statchan_relay_overwrites)
+		return -EBUSY;
 	do {
 		inode_lock(file_inode(file));	/* one reader at a time */
 		copied = relay_copy(file->private_data, to, &faulted);
@@ -177,7 +183,7 @@ static bool relay_has_rest(const struct rchan_buf *buf)
 	size_t bytes;
 
 	/* pairs with statchan_relay_ended() */
-	if (!smp_load_acquire(&buf->chan->private_data))
+	if (smp_load_acquire(&buf->chan->private_data) != buf->chan)
 		return false;
 	relay_unread(buf, READ_ONCE(buf->subbufs_consumed), &bytes);
 	return bytes;
@@ -206,7 +212,9 @@ static __poll_t relay_poll(struct file *file, poll_table *wait)
  */
 void statchan_relay_ended(struct rchan *chan)
 {
-	/* the last record is seen by who sees this; pairs with relay_has_rest() */
+	/* the last record is seen by who sees this; pairs with relay_has_rest() and
+	 * relay_read_iter()
+	 */
 	smp_store_release(&chan->private_data, chan);
 }
 

@@ -8,6 +8,9 @@ struct rchan;
 /* of the files of relay channels */
 extern struct file_operations statchan_relay_fops;
 
+/* rchan.private_data of a channel of mode overwrite that has not ended */
+extern const int statchan_relay_overwrites;
+
 void statchan_relay_ended(struct rchan *chan);
 
 #endif /* _STATCHAN_RELAY_FILE_H */

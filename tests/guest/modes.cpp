@@ -6,6 +6,8 @@
 #include <linux/statchan.h>
 #include <sys/ioctl.h>
 
+#include <array>
+#include <cerrno>
 #include <thread>
 
 #include "support/device.hpp"
@@ -191,11 +193,16 @@ TEST(ModeOverwriteRelay, GivesNothingBackBeforeItIsFrozen) {
     EXPECT_EQ(ask(0, 0), 0);
     EXPECT_EQ(ask(1, 0), EBUSY);
     EXPECT_EQ(ask(0, STATCHAN_RELAY_FLUSH), EBUSY);
+    const Descriptor file{::open((std::string{req.path} + "/cpu0").c_str(), O_RDONLY | O_CLOEXEC)};
+    std::array<char, 4096> bytes{};
+    EXPECT_EQ(::read(file.get(), bytes.data(), bytes.size()), -1);
+    EXPECT_EQ(errno, EBUSY);
     statchan_channel_run run{};
     run.size = sizeof run;
     ASSERT_EQ(::ioctl(device.get(), STATCHAN_IOC_CHANNEL_STOP, &run), 0);
     EXPECT_EQ(ask(1, 0), 0);
     EXPECT_EQ(ask(0, STATCHAN_RELAY_FLUSH), 0);
+    EXPECT_GT(::read(file.get(), bytes.data(), bytes.size()), 0);
 }
 
 // relay's files hold still only when nobody writes.

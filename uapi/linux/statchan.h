@@ -68,7 +68,8 @@
  *              sub-buffers; a begun one is completed when the timeout has passed
  *              and it was not read. read() never waits, returns 0 when
  *              there is nothing, and may end within a record, whose rest is what
- *              the next read() begins with. Mode overwrite: after the stop only.
+ *              the next read() begins with. Mode overwrite: after the stop only,
+ *              -EBUSY before.
  *   netlink    STATCHAN_CMD_CHANNEL_OPEN on the socket that will join the
  *              multicast group named in the answer. Each STATCHAN_CMD_SAMPLES
  *              message carries records of one CPU in STATCHAN_A_DATA. Who

@@ -112,7 +112,7 @@ int statchan_err(struct statchan_err *err, int code, const char *fmt, ...);
  * kind_gone wait: who calls those holds no lock that a callback takes. They may call
  * statchan_source_event(), and may come before statchan_source_register() has
  * returned, even if that fails: it waits for them then, so it is called without such
- * locks, too. snapshot may run with the lock of generic netlink held: it loads no module
+ * locks, too. Any callback may run with the lock of generic netlink held: it loads no module
  * and registers no family. What is neither 0 nor an errno is taken for -EIO.
  *
  * Readers hold @owner from the moment that the source is registered, and a module whose
