@@ -22,11 +22,12 @@ class Buffer {
     }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-  private:
-    // However many bytes: what is too much for memory must not turn into nothing.
+    /// However many bytes: what is too much for memory must not turn into nothing.
     [[nodiscard]] static constexpr std::size_t words_of(std::size_t bytes) noexcept {
         return bytes / 8 + (bytes % 8 != 0 ? 1 : 0);
     }
+
+  private:
     std::unique_ptr<std::uint64_t[]> words_;
     std::size_t size_;
 };
