@@ -50,7 +50,10 @@ TEST_P(ModeDiscard, KeepsTheOldest) {
     ASSERT_TRUE(reader.to_the_end());
     ASSERT_GT(reader.lost(), 0U);
     EXPECT_TRUE(reader.seen().contains({0, 0}));
-    EXPECT_FALSE(reader.seen().contains({0, 2999}));
+    // netlink's worker may make room meanwhile, on another CPU
+    if (!transport().starts_with("netlink")) {
+        EXPECT_FALSE(reader.seen().contains({0, 2999}));
+    }
     EXPECT_EQ(reader.accounted(), 3000U);
     expect_books_close(*stream);
 }
