@@ -226,11 +226,10 @@ static void channel_silence(struct statchan_channel *ch)
 
 		raw_spin_lock_irqsave(&cc->lock, flags);
 		cc->ended = true;
-		raw_spin_unlock_irqrestore(&cc->lock, flags);
-		hrtimer_cancel(&cc->timer);
-		raw_spin_lock_irqsave(&cc->lock, flags);
+		/* of those there will be: the timer looks at ended */
 		waked = cc->wakeups;
 		raw_spin_unlock_irqrestore(&cc->lock, flags);
+		hrtimer_cancel(&cc->timer);
 		if (waked)
 			irq_work_sync(&cc->work);
 	}

@@ -133,11 +133,11 @@ static struct statchan_snap *snap_alloc(struct statchan_source *src, u32 index)
  * what is in one of them, since the last of its readers keeps it.
  */
 static int snap_admit(const struct statchan_source *src,
-		      const struct statchan_snap *latest,
+		      const struct statchan_snap *shared,
 		      struct user_namespace *admin, struct statchan_err *err)
 {
-	/* once this reader does, too: @latest, or a new one if NULL */
-	u32 held = src->snap.held + !(latest && latest->users);
+	/* once this reader does, too: @shared, or a new one if NULL */
+	u32 held = src->snap.held + !(shared && shared->users);
 
 	if (held <= STATCHAN_SNAP_SLOTS - STATCHAN_SLOTS_PRIVILEGED ||
 	    (admin && ns_capable_noaudit(admin, CAP_NET_ADMIN)))
@@ -227,27 +227,17 @@ static struct statchan_snap *snap_take(struct statchan_source *src,
 	return snap;
 }
 
-static struct statchan_snap *snap_share(struct statchan_source *src,
-					struct statchan_snap *latest,
-					struct user_namespace *admin,
-					struct statchan_err *err)
-{
-	int ret = snap_admit(src, latest, admin, err);
-
-	return ret ? ERR_PTR(ret) : latest;
-}
-
 static struct statchan_snap *snap_choose(struct statchan_source *src,
 					 u64 max_age_ns, u64 generation,
 					 struct user_namespace *admin,
 					 struct statchan_err *err)
 {
-	struct statchan_snap *latest = src->snap.latest;
+	struct statchan_snap *latest = src->snap.latest, *shared = NULL;
 	int ret;
 
-	if (generation) {
-		if (latest && latest->image->generation == generation)
-			return snap_share(src, latest, admin, err);
+	if (generation && latest && latest->image->generation == generation) {
+		shared = latest;
+	} else if (generation) {
 		if (generation == src->snap.generation)
 			statchan_err(err, -ESTALE, "source '%s': generation %llu is not kept any more: take a new one",
 				     src->name, generation);
@@ -256,12 +246,14 @@ static struct statchan_snap *snap_choose(struct statchan_source *src,
 				     src->name, generation,
 				     src->snap.generation);
 		return ERR_PTR(-ESTALE);
+	} else if (latest && max_age_ns &&
+		   ktime_get_ns() - latest->image->end_ns <= max_age_ns) {
+		shared = latest;
 	}
-	if (latest && max_age_ns &&
-	    ktime_get_ns() - latest->image->end_ns <= max_age_ns)
-		return snap_share(src, latest, admin, err);
-	ret = snap_admit(src, NULL, admin, err);
-	return ret ? ERR_PTR(ret) : snap_take(src, err);
+	ret = snap_admit(src, shared, admin, err);
+	if (ret)
+		return ERR_PTR(ret);
+	return shared ?: snap_take(src, err);
 }
 
 /**

@@ -141,11 +141,7 @@ TEST(HostileHoldUp, ByChannelsWithoutEnd) {
     std::list<Descriptor> held;
     int error = 0;
     while (error == 0 && held.size() < 1000) {
-        statchan_channel_req req{};
-        req.size = sizeof req;
-        req.source = synth.info().id;
-        req.transport = STATCHAN_T_READ;
-        req.kind = STATCHAN_CHANNEL_SAMPLES;
+        auto req = channel_request(synth.info().id, STATCHAN_T_READ);
         req.want.buffer_size = 8192;
         held.emplace_back(::open("/dev/statchan", O_RDWR | O_CLOEXEC));
         error = ::ioctl(held.back().get(), STATCHAN_IOC_CHANNEL_OPEN, &req) == 0 ? 0 : errno;

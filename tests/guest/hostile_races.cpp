@@ -58,11 +58,7 @@ struct Asked {
 
 Asked ask_for_channel(int device, std::uint32_t source, std::uint32_t transport,
                       std::uint32_t kind) {
-    statchan_channel_req req{};
-    req.size = sizeof req;
-    req.source = source;
-    req.transport = transport;
-    req.kind = kind;
+    auto req = channel_request(source, transport, kind);
     req.want.buffer_size = 65536;
     Asked asked;
     asked.begin = Clock::now();

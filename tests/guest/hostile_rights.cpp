@@ -409,11 +409,8 @@ TEST_P(HostileGreed, AllSlotsBySharing) {
             std::set<std::uint64_t> generations;
             bool refused = false;
             for (int i = 0; i < 80 && !refused; ++i) {
-                statchan_channel_req req{};
-                req.size = sizeof req;
-                req.source = synth.info().id;
-                req.transport = STATCHAN_T_READ;
-                req.kind = STATCHAN_CHANNEL_SNAPSHOT;
+                auto req =
+                    channel_request(synth.info().id, STATCHAN_T_READ, STATCHAN_CHANNEL_SNAPSHOT);
                 held.emplace_back(::open("/dev/statchan", O_RDWR | O_CLOEXEC));
                 EXPECT_EQ(::ioctl(held.back().get(), STATCHAN_IOC_CHANNEL_OPEN, &req), 0);
                 // one that this process does not hold yet

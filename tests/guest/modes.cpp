@@ -176,11 +176,7 @@ TEST(ModeOverwriteRing, CanBeReadMeanwhile) {
 TEST(ModeOverwriteRelay, GivesNothingBackBeforeItIsFrozen) {
     Synth synth{"size=64"};
     const Descriptor device{::open("/dev/statchan", O_RDWR | O_CLOEXEC)};
-    statchan_channel_req req{};
-    req.size = sizeof req;
-    req.source = synth.info().id;
-    req.transport = STATCHAN_T_RELAY;
-    req.kind = STATCHAN_CHANNEL_SAMPLES;
+    auto req = channel_request(synth.info().id, STATCHAN_T_RELAY);
     req.want.buffer_size = 16384;
     req.want.subbufs = 4;
     req.want.mode = STATCHAN_MODE_OVERWRITE;

@@ -231,6 +231,16 @@ class ModuleReload : public testing::TestWithParam<std::string> {
         EXPECT_EQ(snapshot->info().source, number_of(name));
         expect_synth_counters(*snapshot);
     }
+    static void expect_stream(statchan::Client& kept, const std::string& name) {
+        SCOPED_TRACE(name);
+        auto stream = kept.subscribe(name);
+        ASSERT_OK(stream);
+        Reader reader{*stream};
+        ASSERT_OK(kept.set_source(name, "emit=10"));
+        EXPECT_TRUE(reader.records(10));
+        EXPECT_EQ(stream->source(), name);
+        expect_books_close(*stream);
+    }
 
     static constexpr std::array modules{"statchan", "statchan_synth", "statchan_netdev"};
 };
@@ -268,14 +278,7 @@ TEST_P(ModuleReload, ClientSaysThatTheyAreGoneAndFindsThemAgain) {
     EXPECT_FAILS(kept.snapshot("small"), statchan::errc::no_such_source);
     ASSERT_OK(kept.add_source("small", "synth", "run=0 queues=0 size=64 " + synth_counters(64)));
     expect_snapshot(kept, "small");
-    {
-        auto stream = kept.subscribe("small");
-        ASSERT_OK(stream);
-        Reader reader{*stream};
-        ASSERT_OK(kept.set_source("small", "emit=10"));
-        EXPECT_TRUE(reader.records(10));
-        expect_books_close(*stream);
-    }
+    expect_stream(kept, "small");
     EXPECT_OK(kept.remove_source("small"));
 }
 
@@ -296,27 +299,14 @@ TEST_P(ModuleReload, NumbersOfTheOldModuleAreNotBelieved) {
     expect_snapshot(kept, "large");
     // One that asks for something else first, and so finds the module before it asks by a number.
     ASSERT_OK(other.sources());
-    {
-        auto stream = other.subscribe("small");
-        ASSERT_OK(stream);
-        Reader reader{*stream};
-        ASSERT_OK(other.set_source("small", "emit=10"));
-        EXPECT_TRUE(reader.records(10));
-        EXPECT_EQ(stream->source(), "small");
-    }
+    expect_stream(other, "small");
     expect_snapshot(other, "large");
 
     // Now they have the same numbers again: nobody need notice anything.
     ASSERT_NO_FATAL_FAILURE(reload());
     make({"large", "small"});
     expect_snapshot(kept, "small");
-    {
-        auto stream = other.subscribe("small");
-        ASSERT_OK(stream);
-        Reader reader{*stream};
-        ASSERT_OK(other.set_source("small", "emit=10"));
-        EXPECT_TRUE(reader.records(10));
-    }
+    expect_stream(other, "small");
     for (const auto* name : {"small", "large"}) EXPECT_OK(kept.remove_source(name));
 }
 

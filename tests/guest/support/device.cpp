@@ -44,12 +44,19 @@ void Descriptor::reset() noexcept {
     if (fd_ >= 0) ::close(take());
 }
 
+statchan_channel_req channel_request(std::uint32_t source, std::uint32_t transport,
+                                     std::uint32_t kind) {
+    statchan_channel_req request{};
+    request.size = sizeof request;
+    request.source = source;
+    request.transport = transport;
+    request.kind = kind;
+    return request;
+}
+
 RawChannel::RawChannel(std::uint32_t source, std::uint32_t transport)
-    : device{::open("/dev/statchan", O_RDWR | O_CLOEXEC)} {
-    answer.size = sizeof answer;
-    answer.source = source;
-    answer.transport = transport;
-    answer.kind = STATCHAN_CHANNEL_SAMPLES;
+    : device{::open("/dev/statchan", O_RDWR | O_CLOEXEC)},
+      answer{channel_request(source, transport)} {
     answer.want.buffer_size = 65536;
     answer.want.watermark_records = 1;
     EXPECT_EQ(::ioctl(device.get(), STATCHAN_IOC_CHANNEL_OPEN, &answer), 0) << std::strerror(errno);

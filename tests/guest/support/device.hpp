@@ -26,6 +26,10 @@ class Descriptor {
     int fd_;
 };
 
+/// What a channel is asked for with, all else 0: the kernel's defaults.
+statchan_channel_req channel_request(std::uint32_t source, std::uint32_t transport,
+                                     std::uint32_t kind = STATCHAN_CHANNEL_SAMPLES);
+
 /// Opens /dev/statchan and, on it, a channel of samples with small buffers; the test fails if it
 /// can not be.
 struct RawChannel {
