@@ -10,14 +10,15 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <ctime>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <tuple>
 #include <utility>
@@ -53,12 +54,28 @@ void touch(Touch&& what) {
     touching = 0;
 }
 
-// Calls that wait are interrupted, again and again.
-void set_alarm(long microseconds) {
-    const itimerval timer{.it_interval = {.tv_sec = 0, .tv_usec = microseconds},
-                          .it_value = {.tv_sec = 0, .tv_usec = microseconds}};
-    ::setitimer(ITIMER_REAL, &timer, nullptr);
-}
+// While one lives, calls of this thread that wait are interrupted, again and again. Each thread has
+// its own: what interrupts the process picks one thread, and the other's call may wait for ever.
+class Patience {
+  public:
+    Patience() {
+        sigevent event{};
+        event.sigev_notify = SIGEV_THREAD_ID;
+        event.sigev_signo = SIGALRM;
+        event._sigev_un._tid = ::gettid();  // C library 2.36 has no other name for it
+        if (::timer_create(CLOCK_MONOTONIC, &event, &timer_) != 0)
+            throw std::system_error{errno, std::generic_category(), "timer_create"};
+        const timespec each{.tv_sec = 0, .tv_nsec = 20'000'000};
+        const itimerspec times{.it_interval = each, .it_value = each};
+        ::timer_settime(timer_, 0, &times, nullptr);
+    }
+    Patience(const Patience&) = delete;
+    Patience& operator=(const Patience&) = delete;
+    ~Patience() { ::timer_delete(timer_); }
+
+  private:
+    timer_t timer_{};
+};
 
 void put(std::span<std::uint8_t> where, std::uint64_t number) {
     std::memcpy(where.data(), &number, std::min(where.size(), sizeof number));
@@ -116,10 +133,8 @@ void Machine::clean_up() {
 }
 
 void Machine::run(const Program& program) {
-    constexpr long patience_us = 20'000;
-    set_alarm(patience_us);
+    const Patience patience;
     for (const auto& call : program) execute(call);
-    set_alarm(0);
 }
 
 // Calls race on the same files; the lists of what is open never grow.
