@@ -44,7 +44,7 @@ qemu_accelerator() {
 qemu_kernel_words() {
 	printf '%s ' console=ttyS0 loglevel=7 panic=-1 tsc=reliable cryptomgr.notests=1 \
 		printk.devkmsg=on norandmaps kunit.enable=1 unknown_nmi_panic softlockup_panic=1 sysctl.kernel.panic_on_rcu_stall=1 init_on_alloc=1 panic_print=0x40 "statchan.share=$SHARE" "statchan.run=$RUN_DIR"
-	printf '%s' "$APPEND"
+	printf '%s %s' "$CLOCK_WORDS" "$APPEND"
 }
 
 qemu_streams() {

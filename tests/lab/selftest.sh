@@ -190,6 +190,14 @@ test_icount_counts_instructions() {
 	wants 0 vm --icount -- sh -c 'echo $STATCHAN_ACCEL; nproc' && says out icount && says out '^1$'
 }
 
+# What the guest's kernel measures itself on a busy machine may be far off.
+test_clock_is_told() {
+	local khz
+	wants 0 vm --accel tcg -- sh -c 'cat /proc/cmdline; dmesg' || return
+	khz=$(sed -n '1s/.* tsc_early_khz=\([0-9]*\) .*/\1/p' out)
+	[[ $khz ]] && says out "tsc: Detected $((khz / 1000))\.$(printf %03d $((khz % 1000))) MHz"
+}
+
 test_bad_usage_is_explained() {
 	wants 125 vm --kernel nonsense -- true && says err "unknown kernel 'nonsense'" &&
 		wants 125 vm --smp x -- true && says err '--smp takes'
