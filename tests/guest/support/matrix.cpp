@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <string_view>
 
 #include "transport.hpp"
 
@@ -49,11 +50,15 @@ std::string GuaranteeMatrix::text(const Cell& cell) {
 }
 
 void GuaranteeMatrix::OnTestIterationEnd(const testing::UnitTest&, int) {
-    std::printf("\n%-22s", "guarantee");
+    static constexpr std::string_view head = "guarantee";
+    auto longest = head.size();
+    for (const auto& suite : suites_) longest = std::max(longest, suite.size());
+    const auto width = static_cast<int>(longest);
+    std::printf("\n%-*s", width, head.data());
     for (const auto& column : columns()) std::printf("%12s", column.c_str());
     std::printf("\n");
     for (const auto& suite : suites_) {
-        std::printf("%-22s", suite.c_str());
+        std::printf("%-*s", width, suite.c_str());
         for (const auto& column : columns()) {
             const auto& row = cells_[suite];
             const auto it = row.find(column);
