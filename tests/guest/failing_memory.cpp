@@ -666,8 +666,9 @@ TEST_P(FailingMemoryOfModules, Loading) {
                                             .tries = 100,
                                             .last = own + 8});
     report_faults("load " + module, "", counts);
-    // Some of them are what it can do without. If all were, these are not its own.
-    if (counts.failed >= std::min(counts.places, 50U)) {
+    // Some of them are what it can do without; of a kind of source all may be. If all of the core's
+    // were, these are not its own.
+    if (module == modules_in_order.front() && counts.failed >= 50) {
         EXPECT_GT(counts.refused, 0U);
     }
 }

@@ -192,7 +192,7 @@ TEST_P(HostileSetUp, WhileTheSourceComesAndGoes) {
 
 // Two threads ask for the channel of one descriptor, by different transports, while a third one
 // does all else with it. One gets it, the other is told that it is taken. Both come first at times,
-// and at times both ask at once.
+// and at times both ask at once; who is refused anyway is gone too soon for that.
 TEST_P(HostileSetUp, OfOneDescriptor) {
     Synth synth{"size=64"};
     const auto source = synth.info().id;
@@ -213,7 +213,7 @@ TEST_P(HostileSetUp, OfOneDescriptor) {
     int late = 0;
     int met = 0;  // both at the same time
     const auto enough = [&] {
-        return met >= twice && first >= twice && (late >= twice || !may_be_late);
+        return first >= twice && (late >= twice || !may_be_late) && (met >= twice || alone != 0);
     };
     const auto deadline = Clock::now() + race_time;
     for (int round = 0; (round < 10 || !enough()) && Clock::now() < deadline && !HasFailure();
@@ -254,10 +254,12 @@ TEST_P(HostileSetUp, OfOneDescriptor) {
         ++(was_late ? late : first);
         if (mine.overlaps(theirs)) ++met;
     }
-    EXPECT_GE(met, twice);
     EXPECT_GE(first, twice);
     if (may_be_late) {
         EXPECT_GE(late, twice);
+    }
+    if (alone == 0) {
+        EXPECT_GE(met, twice);
     }
 }
 

@@ -162,6 +162,21 @@ unsigned FailPages::failed() const {
 
 namespace {
 
+// All of n numbers from first on, or as many as wanted: one of each part of them, by chance. Not
+// every k-th: what a debug kernel allocates beside each allocation, and can do without, is every
+// second.
+std::vector<unsigned> spread(unsigned first, unsigned n, unsigned most) {
+    const auto parts = std::min(n, most);
+    std::vector<unsigned> chosen;
+    std::minstd_rand chance{parts < n ? fail_seed() : 1};
+    for (std::uint64_t i = 0; i < parts; ++i) {
+        const auto begin = static_cast<unsigned>(i * n / parts);
+        const auto end = static_cast<unsigned>((i + 1) * n / parts);
+        chosen.push_back(first + begin + static_cast<unsigned>(chance() % (end - begin)));
+    }
+    return chosen;
+}
+
 // Nothing fails, since it does not come so far.
 unsigned places_of(const std::string& name, const Operation& operation) {
     operation.before();
@@ -183,12 +198,11 @@ FaultCounts fail_every_place(const std::string& name, const Operation& operation
     const auto first = end - std::min(end, operation.last) + 1;
     FaultCounts counts{.places = end + 1 - first};
     const auto most = most_attempts(operation.tries);
-    const auto stride = counts.places / most + (counts.places % most != 0 ? 1 : 0);
-    const auto skipped = stride > 1 ? fail_seed() % stride : 0;
-    for (auto nth = first + skipped; nth <= end; nth += stride) {
+    for (const auto nth : spread(first, counts.places, most)) {
         const auto place = name + ", place " + std::to_string(nth) + " of " + std::to_string(end);
-        SCOPED_TRACE(stride > 1 ? place + ", STATCHAN_FAIL_SEED=" + std::to_string(fail_seed())
-                                : place);
+        SCOPED_TRACE(most < counts.places
+                         ? place + ", STATCHAN_FAIL_SEED=" + std::to_string(fail_seed())
+                         : place);
         Refusal refused;
         operation.before();
         {
