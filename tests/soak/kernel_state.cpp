@@ -72,23 +72,29 @@ KernelState KernelState::now() {
     return state;
 }
 
+std::int64_t KernelState::tolerance() {
+    const bool looks_itself = std::filesystem::exists("/sys/kernel/debug/kmemleak");
+    return looks_itself ? memory("MemTotal") / 16 : std::int64_t{8} * 1024;
+}
+
 std::vector<Kept> compare(const KernelState& before, const KernelState& after) {
-    const auto caches = [](char sign, std::int64_t kib) {
-        return sign + std::to_string(kib / 1024) + " MiB, caches";
+    const auto tolerance = KernelState::tolerance();
+    const auto caches = [&](char sign) {
+        return sign + std::to_string(tolerance / 1024) + " MiB, caches";
     };
     const auto exact = [](const char* what, std::int64_t then, std::int64_t now) {
         return Kept{what, then, now, "none", then != now};
     };
-    return {{"free memory, KiB", before.free, after.free, caches('-', KernelState::free_tolerance),
-             after.free < before.free - KernelState::free_tolerance},
-            {"Slab, KiB", before.slab, after.slab, caches('+', KernelState::slab_tolerance),
-             after.slab > before.slab + KernelState::slab_tolerance},
-            exact("memory areas of the modules", before.areas, after.areas),
-            exact("relay folders", before.folders, after.folders),
-            exact("channels", before.channels, after.channels),
-            exact("sources", before.sources, after.sources),
-            exact("references to statchan", before.core_users, after.core_users),
-            exact("references to synth", before.synth_users, after.synth_users)};
+    return {
+        {"free memory, KiB", before.free, after.free, caches('-'),
+         after.free < before.free - tolerance},
+        {"Slab, KiB", before.slab, after.slab, caches('+'), after.slab > before.slab + tolerance},
+        exact("memory areas of the modules", before.areas, after.areas),
+        exact("relay folders", before.folders, after.folders),
+        exact("channels", before.channels, after.channels),
+        exact("sources", before.sources, after.sources),
+        exact("references to statchan", before.core_users, after.core_users),
+        exact("references to synth", before.synth_users, after.synth_users)};
 }
 
 KernelState KernelState::at_rest() {
