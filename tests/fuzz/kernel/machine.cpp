@@ -81,6 +81,12 @@ void put(std::span<std::uint8_t> where, std::uint64_t number) {
     std::memcpy(where.data(), &number, std::min(where.size(), sizeof number));
 }
 
+template <class Ids>
+void keep_newest(Ids& ids, std::uint32_t id) {
+    std::rotate(ids.begin(), ids.end() - 1, ids.end());
+    ids[0] = id;
+}
+
 template <class List>
 std::string_view one_of(const List& list, std::uint64_t number) {
     return list[number % list.size()];
@@ -306,9 +312,7 @@ void Machine::ioctl(const Call& call) {
 void Machine::learn(const Field& field, std::span<const std::uint8_t> answer, bool is_channel) {
     std::uint32_t id = 0;
     std::memcpy(&id, &answer[field.offset], sizeof id);
-    auto& ids = is_channel ? channels_ : sources_;
-    std::rotate(ids.begin(), ids.end() - 1, ids.end());
-    ids[0] = id;
+    keep_newest(is_channel ? channels_ : sources_, id);
     statchan_channel_req channel;
     if (!is_channel || answer.size() < sizeof channel) return;
     std::memcpy(&channel, answer.data(), sizeof channel);
@@ -368,10 +372,8 @@ void Machine::receive(const Call& call) {
     const auto got = ::recv(file(call), answer.data(), answer.size(), MSG_DONTWAIT);
     if (got <= 0) return;
     answer.resize(static_cast<std::size_t>(got));
-    if (const auto id = genl_u32(answer, STATCHAN_A_CHANNEL)) {
-        std::rotate(channels_.begin(), channels_.end() - 1, channels_.end());
-        channels_[0] = *id;
-    }
+    if (const auto id = genl_u32(answer, STATCHAN_A_CHANNEL)) keep_newest(channels_, *id);
+    if (const auto id = genl_u32(answer, STATCHAN_A_SOURCE)) keep_newest(sources_, *id);
 }
 
 void Machine::join(const Call& call) {

@@ -9,6 +9,8 @@ namespace fuzz {
 namespace {
 
 constexpr std::size_t longest = 24;
+// The events' group, and those that the first channels get.
+constexpr std::size_t genl_groups_used = 3;
 
 // Some calls are worth more than others.
 constexpr std::array likely{
@@ -83,6 +85,40 @@ Program typical_netlink(Chance& chance) {
     return program;
 }
 
+// A channel over netlink that records come through, to who joins its group.
+Program typical_subscription(Chance& chance) {
+    const auto ask = [&](std::string_view name, std::uint32_t attributes) {
+        auto call = call_of(Op::netlink, commands(), name, chance);
+        call.flags = attributes;
+        call.values.back().number = 0;  // no dump
+        return call;
+    };
+    const Call receive{.op = Op::receive, .values = {Value{.number = 4}}};
+    auto add = ask("SOURCE_ADD", 0b111);
+    for (auto& value : add.values) value.number = 0;
+    // that follows no other; of its configuration something, or nothing
+    const auto configuration = chance.one_in(2) ? 0 : chance.below(64);
+    auto open = ask("CHANNEL_OPEN", 0b101U | static_cast<std::uint32_t>(configuration << 8U));
+    open.values[0].number = 0;
+    auto emit = ask("SOURCE_SET", 0b11);
+    emit.values[0].number = 0;
+    emit.values[1].number = 3 + chance.below(6);
+    const Call join{
+        .op = Op::join, .flags = 1, .values = {Value{.number = chance.below(genl_groups_used)}}};
+    return {{.op = Op::open_socket}, add, receive, open, receive, join, emit, receive, receive};
+}
+
+// The statistics of an interface, and its channels.
+Program typical_interface(Chance& chance) {
+    auto program = typical_device(chance);
+    program[1].values[2].number = 2 + chance.below(2);  // its name
+    program[1].values[3].number = 2;                    // netdev
+    program[1].values[4].number = 18;                   // without parameters
+    program[3] = call_of(Op::ioctl, ioctls(), "SNAPSHOT", chance);
+    program[3].values[1].number = 0;  // the newest source
+    return program;
+}
+
 // The text of a source.
 Program typical_text(Chance& chance) {
     auto program = typical_device(chance);
@@ -96,11 +132,15 @@ Program typical_text(Chance& chance) {
 }
 
 Program typical(Chance& chance) {
-    switch (chance.below(4)) {
+    switch (chance.below(6)) {
         case 0:
             return typical_netlink(chance);
         case 1:
             return typical_text(chance);
+        case 2:
+            return typical_subscription(chance);
+        case 3:
+            return typical_interface(chance);
         default:
             return typical_device(chance);
     }
