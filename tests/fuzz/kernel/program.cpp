@@ -85,6 +85,10 @@ Program typical_netlink(Chance& chance) {
     return program;
 }
 
+std::uint64_t place_of(const std::vector<std::string_view>& list, std::string_view text) {
+    return static_cast<std::uint64_t>(std::ranges::find(list, text) - list.begin());
+}
+
 // A channel over netlink that records come through, to who joins its group.
 Program typical_subscription(Chance& chance) {
     const auto ask = [&](std::string_view name, std::uint32_t attributes) {
@@ -111,9 +115,9 @@ Program typical_subscription(Chance& chance) {
 // The statistics of an interface, and its channels.
 Program typical_interface(Chance& chance) {
     auto program = typical_device(chance);
-    program[1].values[2].number = 2 + chance.below(2);  // its name
-    program[1].values[3].number = 2;                    // netdev
-    program[1].values[4].number = 18;                   // without parameters
+    program[1].values[2].number = place_of(names, chance.one_in(2) ? "lo" : "dummy0");
+    program[1].values[3].number = place_of(kinds, "netdev");
+    program[1].values[4].number = place_of(params, "rate=1");
     program[3] = call_of(Op::ioctl, ioctls(), "SNAPSHOT", chance);
     program[3].values[1].number = 0;  // the newest source
     return program;
