@@ -85,9 +85,11 @@ std::uint64_t records_in(const std::vector<char>& message) {
         if (mnl_attr_get_type(attr) != STATCHAN_A_DATA) return;
         const auto* data = static_cast<const char*>(mnl_attr_get_payload(attr));
         statchan_record record;
-        for (std::size_t at = 0; at + sizeof record <= mnl_attr_get_payload_len(attr);
-             at += record.len, ++records)
+        for (std::size_t at = 0; at + sizeof record <= mnl_attr_get_payload_len(attr); ++records) {
             std::memcpy(&record, data + at, sizeof record);
+            ASSERT_NE(record.len, 0U);
+            at += record.len;
+        }
     });
     return records;
 }

@@ -10,6 +10,7 @@
 
 #include "chance.hpp"
 #include "common/free_memory.hpp"
+#include "common/shrink_slabs.hpp"
 
 namespace soak {
 namespace {
@@ -56,6 +57,7 @@ KernelState KernelState::now() {
     ::sync();
     // What the kernel caches; what a CPU has counted, but not told yet.
     std::ofstream{"/proc/sys/vm/drop_caches"} << "3\n";
+    lab::shrink_slabs();
     std::ofstream{"/proc/sys/vm/stat_refresh"} << "1\n";
     KernelState state{.free = lab::free_memory(),
                       .slab = memory("Slab"),
@@ -72,14 +74,9 @@ KernelState KernelState::now() {
     return state;
 }
 
-std::int64_t KernelState::tolerance() {
-    const bool looks_itself = std::filesystem::exists("/sys/kernel/debug/kmemleak");
-    return looks_itself ? memory("MemTotal") / 16 : std::int64_t{8} * 1024;
-}
-
 std::vector<Kept> compare(const KernelState& before, const KernelState& after) {
-    const auto tolerance = KernelState::tolerance();
-    const auto caches = [&](char sign) {
+    constexpr auto tolerance = KernelState::tolerance;
+    const auto caches = [](char sign) {
         return sign + std::to_string(tolerance / 1024) + " MiB, caches";
     };
     const auto exact = [](const char* what, std::int64_t then, std::int64_t now) {

@@ -22,10 +22,8 @@ struct KernelState {
     std::int64_t synth_users = 0;
 
     /// What may be less free, or more in slabs, afterwards: KiB. Both differ by some 0.3 MiB after
-    /// 20 s; a leak of one buffer per stream would be more than this by far. A kernel that looks
-    /// for leaks itself keeps what was freed for a while, to see who uses it still (KASAN: 1/32 of
-    /// the memory), and notes on all there is.
-    static std::int64_t tolerance();
+    /// 20 s; a leak of one buffer per stream would be more than this by far.
+    static constexpr std::int64_t tolerance = 8 * 1024;
 
     /// What it is now, without what the kernel can drop at once.
     static KernelState now();

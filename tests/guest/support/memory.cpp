@@ -2,20 +2,14 @@
 #include "memory.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
 
+#include "common/shrink_slabs.hpp"
+
 namespace lab {
 namespace {
-
-// Otherwise objects that were freed, but are kept for next time, count as in use.
-void shrink_slabs() {
-    std::error_code gone;
-    for (const auto& cache : std::filesystem::directory_iterator{"/sys/kernel/slab", gone})
-        if (!cache.is_symlink()) std::ofstream{cache.path() / "shrink"} << 1;
-}
 
 // Two caches come and go by hundreds, whatever we do.
 bool is_telling(const std::string& cache) {
