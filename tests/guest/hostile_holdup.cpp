@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/userfaultfd.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -175,7 +176,7 @@ TEST(HostileHoldUp, ByChannelsWithoutEnd) {
 // closes the channel does not wait until all are through.
 TEST(HostileHoldUp, ByListenersWithFilters) {
     constexpr std::uint64_t emitted = 1500;
-    constexpr std::uint32_t size = 4096;  // few to a message
+    constexpr std::uint32_t size = 4096;
     Synth synth{"size=" + std::to_string(size)};
     auto opener = std::make_unique<RawNetlink>();
     ASSERT_EQ(opener->ask(STATCHAN_CMD_CHANNEL_OPEN, 0,
@@ -183,8 +184,10 @@ TEST(HostileHoldUp, ByListenersWithFilters) {
                               mnl_attr_put_u32(head, STATCHAN_A_SOURCE, synth.info().id);
                               auto* nest = mnl_attr_nest_start(head, STATCHAN_A_CONFIG);
                               mnl_attr_put_u32(head, STATCHAN_C_SNAPLEN, size);
-                              mnl_attr_put_u32(head, STATCHAN_C_WATERMARK_RECORDS, 1);
-                              mnl_attr_put_u64(head, STATCHAN_C_BUFFER_SIZE, 16U << 20);
+                              // nothing is sent before the end
+                              mnl_attr_put_u32(head, STATCHAN_C_WATERMARK_RECORDS, 2 * emitted);
+                              mnl_attr_put_u64(head, STATCHAN_C_TIMEOUT, STATCHAN_TIMEOUT_NEVER);
+                              mnl_attr_put_u64(head, STATCHAN_C_BUFFER_SIZE, 32U << 20);
                               mnl_attr_nest_end(head, nest);
                           }),
               0);
@@ -196,7 +199,6 @@ TEST(HostileHoldUp, ByListenersWithFilters) {
                            channel = mnl_attr_get_u32(attr);
                    });
     ASSERT_NE(channel, 0U);
-    // nobody listens yet: they wait
     synth.emit(emitted);
     const auto client = open_client("netlink");
     const auto ledger = client.ledger(channel);
@@ -208,8 +210,8 @@ TEST(HostileHoldUp, ByListenersWithFilters) {
             ::setsockopt(socket.fd(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group),
             0);
     };
-    // as many as a socket may be charged for
-    std::vector<sock_filter> instructions(2000, BPF_STMT(BPF_ALU | BPF_ADD | BPF_K, 1));
+    // as many as a socket may be charged for, and of the slowest kind
+    std::vector<sock_filter> instructions(2000, BPF_STMT(BPF_ALU | BPF_DIV | BPF_K, 3));
     instructions.push_back(BPF_STMT(BPF_RET | BPF_K, 0));
     const sock_fprog filter{.len = static_cast<unsigned short>(instructions.size()),
                             .filter = instructions.data()};
@@ -228,11 +230,13 @@ TEST(HostileHoldUp, ByListenersWithFilters) {
                     [&](nlmsghdr* head) { mnl_attr_put_u32(head, STATCHAN_A_CHANNEL, channel); }),
         0);
     EXPECT_EQ(opener->finish().error, 0);
+    pollfd first{.fd = listener.fd(), .events = POLLIN, .revents = 0};
+    ASSERT_EQ(::poll(&first, 1, static_cast<int>(patience / 1ms)), 1)
+        << "nothing was on its way: the test shows nothing";
     opener.reset();
     EXPECT_OK(client.sources());
     std::uint64_t records = 0;
     while (listener.receive(1U << 17, MSG_DONTWAIT) > 0) records += records_in(listener.received());
-    EXPECT_GT(records, 0U) << "nothing was on its way: the test shows nothing";
     EXPECT_LT(records, emitted) << "it was waited for";
 }
 
