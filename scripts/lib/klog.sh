@@ -19,6 +19,9 @@ KLOG_COMPLAINTS=(
 	'INFO: (trying to register|possible|suspicious|lockdep|inconsistent)'
 	'possible (recursive|circular|irq lock)'
 	'kmemleak: [0-9]+ new suspected'
+	# what watches has given up
+	'kmemleak: (Cannot allocate a kmemleak_object|Kernel memory leak detector disabled)'
+	'ODEBUG: '
 	'refcount_t: '
 	'list_(add|del) corruption'
 	'sysfs: cannot create duplicate'

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// Every place at which the kernel can fail for lack of memory or at a copy, one at a time, in every
-// operation, the modules' loading too: the caller is told, by an error that this operation may
+// The places at which the kernel can fail for lack of memory or at a copy, one at a time, in every
+// operation, the modules' loading too (all of them, of operations with very many a choice that
+// is another in each run): the caller is told, by an error that this operation may
 // have, or it worked; nothing is kept, the next attempt works, and the books close. Needs a kernel
 // with fault injection: scripts/vm --kernel debug. (The faults switch of faults.cpp is in every
 // kernel, and knows the places by name.)
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/statchan.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -196,6 +198,11 @@ TEST_P(FailingMemoryOfControl, Interface) {
     step(
         "watch an interface",
         {.attempt = [&] { return refusal(here.add_source("dummy0", "netdev")); }, .after = forget});
+    ASSERT_OK(here.add_source("dummy0", "netdev"));
+    step("count of an interface", [&] { return refusal(here.snapshot("dummy0")); });
+    step(
+        "sample an interface", [&] { return refusal(here.subscribe("dummy0", small_buffers)); },
+        subscribing());
 }
 
 TEST_P(FailingMemoryOfControl, Events) {
@@ -500,6 +507,16 @@ TEST_P(FailingMemoryOfPlainCalls, Calibrating) {
         step(std::string{"calibrate: "} + calibration.name, once, calibration.errors);
     }
     ::munmap(area, page);
+}
+
+// Ours are the last that prepare it: before them are hundreds of the kernel's own places.
+TEST_P(FailingMemoryOfPlainCalls, Namespace) {
+    const Descriptor home{::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)};
+    ASSERT_GE(home.get(), 0);
+    step("make a network namespace",
+         {.attempt = [] { return refusal_by(::unshare(CLONE_NEWNET) == 0 ? 0 : errno); },
+          .after = [&] { ASSERT_EQ(::setns(home.get(), CLONE_NEWNET), 0); },
+          .last = 24});
 }
 
 TEST_P(FailingMemoryOfPlainCalls, OldText) {

@@ -184,11 +184,27 @@ std::string read_text(const Object& object) {
     return of_errno(file.get() >= 0 && ::read(file.get(), &byte, 1) == 1 ? 0 : errno);
 }
 
-std::string stop_channel(const Object& object) {
+std::string ask_of_channel(std::uint8_t command, const Object& object) {
     RawNetlink socket;
-    socket.ask(STATCHAN_CMD_CHANNEL_STOP, NLM_F_ACK,
+    socket.ask(command, NLM_F_ACK,
                [&](nlmsghdr* head) { mnl_attr_put_u32(head, STATCHAN_A_CHANNEL, object.channel); });
-    return of_errno(socket.finish().error);
+    const int err = socket.finish().error;
+    // who may start it hears that it runs; who closes, that his socket has no such channel
+    if (command == STATCHAN_CMD_CHANNEL_START && err == EALREADY) return "yes";
+    if (command == STATCHAN_CMD_CHANNEL_CLOSE && err == ENOENT) return "no";
+    return of_errno(err);
+}
+
+std::string stop_channel(const Object& object) {
+    return ask_of_channel(STATCHAN_CMD_CHANNEL_STOP, object);
+}
+
+std::string start_channel(const Object& object) {
+    return ask_of_channel(STATCHAN_CMD_CHANNEL_START, object);
+}
+
+std::string close_channel(const Object& object) {
+    return ask_of_channel(STATCHAN_CMD_CHANNEL_CLOSE, object);
 }
 
 std::string calibrate(const Object&) {
@@ -239,6 +255,8 @@ std::string open_faults(const Object&) {
 const std::map<std::string, std::function<std::string(const Object&)>> by_hand{
     {"read a snapshot as text", read_text},
     {"stop another's channel", stop_channel},
+    {"start another's channel", start_channel},
+    {"close another's channel", close_channel},
     {"calibrate", calibrate},
     {"open relay's files", open_relay_file},
     {"faults switch", open_faults},

@@ -91,7 +91,9 @@ const BugClass classes[] = {
     {"namespace exit", "classic", {{"HostileNamespaceExit", over::samples}}},
     {"module removal",
      "classic",
-     {{"HostileRemoval", over::all}, {"HostileRemovalOf", over::once}}},
+     {{"HostileRemoval", over::all},
+      {"HostileRemovalUnderPackets", over::samples},
+      {"HostileRemovalOf", over::once}}},
 };
 
 std::string column_of(const testing::TestInfo& test) {
