@@ -11,6 +11,7 @@
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
 
@@ -187,6 +188,7 @@ static int channel_check(struct net *net, const struct statchan_channel_req *req
 	};
 	const struct statchan_transport *t;
 	char names[80];
+	u32 kind;
 
 	*transport = t = statchan_transport_by_id(req->transport);
 	if (!t)
@@ -195,10 +197,11 @@ static int channel_check(struct net *net, const struct statchan_channel_req *req
 	if (!req->kind || req->kind >= ARRAY_SIZE(cap))
 		return statchan_err(err, -EINVAL, "no channel kind number %u",
 				    req->kind);
-	if (!(t->caps & cap[req->kind])) {
-		statchan_transports_with(cap[req->kind], names, sizeof(names));
+	kind = array_index_nospec(req->kind, ARRAY_SIZE(cap));
+	if (!(t->caps & cap[kind])) {
+		statchan_transports_with(cap[kind], names, sizeof(names));
 		return statchan_err(err, -EOPNOTSUPP, "transport %s has no %s: use %s",
-				    t->name, what[req->kind], names);
+				    t->name, what[kind], names);
 	}
 	if (req->follows && req->kind != STATCHAN_CHANNEL_SAMPLES)
 		return statchan_err(err, -EINVAL, "channel %u can't be followed: only a channel of samples follows another",

@@ -70,9 +70,10 @@ static ssize_t snapshot_copy(struct statchan_snap *snap, u64 pos,
  * At offset 0 a new snapshot, unless the program has chosen one. If it is not read
  * whole at once it is held, so that the pieces that follow are of the same one.
  */
-static ssize_t dev_read_snapshot(struct statchan_file *f, loff_t pos,
+static ssize_t dev_read_snapshot(const struct file *file, loff_t pos,
 				 struct iov_iter *to, struct statchan_err *err)
 {
+	struct statchan_file *f = file->private_data;
 	struct statchan_channel *ch = f->ch;
 	struct statchan_snap *snap;
 	ssize_t ret;
@@ -88,8 +89,13 @@ static ssize_t dev_read_snapshot(struct statchan_file *f, loff_t pos,
 	if (taken && pos)
 		return statchan_err(err, -ENODATA, "no snapshot is held to read at offset %lld: read at 0, or STATCHAN_IOC_SNAPSHOT_MAP first",
 				    pos);
+	/* both who opened and who reads must have the right to the last slots: a file
+	 * can be made somebody's standard input
+	 */
 	if (taken)
-		snap = statchan_snap_get(ch->src, 0, 0, f->net->user_ns, err);
+		snap = statchan_snap_get(ch->src, 0, 0,
+					 file_ns_capable(file, f->net->user_ns, CAP_NET_ADMIN) ?
+					 f->net->user_ns : NULL, err);
 	if (IS_ERR(snap))
 		return PTR_ERR(snap);
 	ret = snapshot_copy(snap, pos, to);
@@ -120,7 +126,7 @@ static ssize_t dev_read_channel(struct kiocb *iocb, struct iov_iter *to,
 	if (ch->kind != STATCHAN_CHANNEL_SNAPSHOT ||
 	    !ch->transport->reads_snapshots)
 		return statchan_file_not_by(ch, "reading", err);
-	ret = dev_read_snapshot(f, iocb->ki_pos, to, err);
+	ret = dev_read_snapshot(iocb->ki_filp, iocb->ki_pos, to, err);
 	if (ret > 0)
 		iocb->ki_pos += ret;
 	return ret;

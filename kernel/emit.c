@@ -252,6 +252,7 @@ unlock:
 void __statchan_emit(struct statchan_source *src,
 		     const struct statchan_sample *sample)
 {
+	struct statchan_source_cpu *sc;
 	struct statchan_channel *ch;
 	unsigned long flags;
 	u64 seq, time_ns;
@@ -261,7 +262,10 @@ void __statchan_emit(struct statchan_source *src,
 		return;
 	local_irq_save(flags);
 	cpu = smp_processor_id();
-	seq = this_cpu_ptr(src->cpu)->seq++;
+	sc = this_cpu_ptr(src->cpu);
+	seq = sc->seq;
+	/* pairs with statchan_source_counts() */
+	WRITE_ONCE(sc->seq, seq + 1);
 	time_ns = sample->time_ns ?: ktime_get_ns();
 	rate = READ_ONCE(src->rate);
 	/* IRQs off is a read-side section: detach waits with synchronize_rcu() */

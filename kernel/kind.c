@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/wait.h>
+#include <net/net_namespace.h>
 
 #include "core.h"
 
@@ -370,6 +371,10 @@ static int kind_create(struct net *net, const struct statchan_kind *kind,
 	int ret;
 	u32 i;
 
+	if (net->user_ns != &init_user_ns &&
+	    !(kind->user_namespaces && READ_ONCE(*kind->user_namespaces)))
+		return statchan_err(err, -EPERM, "kind '%s': nobody is charged for what serves its sources: in a user namespace only with /sys/module/%s/parameters/user_namespaces",
+				    kind->name, module_name(kind->owner));
 	for (i = 0; i < kind->n_params; i++)
 		params.value[i] = kind->params[i].def;
 	ret = params_parse(&params, text, err);

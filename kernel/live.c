@@ -94,6 +94,9 @@ static void live_refresh(struct work_struct *work)
 	u64 period_ns = live->ch->got.period_ns;
 	struct statchan_snap *snap;
 
+	/* its end does not wait for one more */
+	if (READ_ONCE(live->closing))
+		return;
 	/* with the rights of who opened it, not of this worker */
 	snap = statchan_snap_get(live->ch->src, period_ns / 2, 0,
 				 live->counted ? NULL : &init_user_ns, NULL);

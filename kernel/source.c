@@ -427,6 +427,8 @@ int statchan_source_attach(struct statchan_source *src,
 	if (ret) {
 		source_remove(src, ch);
 		static_branch_dec(&statchan_listening);
+	} else if (err) {
+		err->text[0] = 0;	/* it was for a refusal */
 	}
 	return ret;
 }

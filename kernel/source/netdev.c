@@ -352,9 +352,15 @@ static struct statchan_source *nd_create(struct net *net, const char *name,
 	return src;
 }
 
+static bool user_namespaces;
+module_param(user_namespaces, bool, 0644);
+MODULE_PARM_DESC(user_namespaces,
+		 "root of a user namespace may make sources, too: nobody is charged for what serves them");
+
 static const struct statchan_kind nd_kind = {
 	.name = "netdev",
 	.owner = THIS_MODULE,
+	.user_namespaces = &user_namespaces,
 	.n_params = ARRAY_SIZE(nd_params),
 	.params = nd_params,
 	.create = nd_create,

@@ -547,10 +547,6 @@ static struct statchan_source *synth_create(struct net *net, const char *name,
 	struct synth *s;
 	int ret;
 
-	if (net->user_ns != &init_user_ns && !READ_ONCE(user_namespaces)) {
-		statchan_err(err, -EPERM, "kind synth takes time of CPUs that nobody is charged for: in a user namespace only with /sys/module/statchan_synth/parameters/user_namespaces");
-		return ERR_PTR(-EPERM);
-	}
 	s = synth_alloc(values, err);
 	if (IS_ERR(s))
 		return ERR_CAST(s);
@@ -576,6 +572,7 @@ static struct statchan_source *synth_create(struct net *net, const char *name,
 static const struct statchan_kind synth_kind = {
 	.name = "synth",
 	.owner = THIS_MODULE,
+	.user_namespaces = &user_namespaces,
 	.n_params = ARRAY_SIZE(synth_params),
 	.params = synth_params,
 	.create = synth_create,

@@ -383,6 +383,12 @@ u64 synth_run_stop(struct synth_run *run)
 		if (!p->endless)
 			left += p->left;
 	}
+	/* irq_work_single() looks once more at one that is no longer busy: on PREEMPT_RT
+	 * irq_work_sync() of a hard one does not wait for that
+	 */
+	if (IS_ENABLED(CONFIG_PREEMPT_RT) && run->n &&
+	    run->producer[0].context == SYNTH_HARDIRQ)
+		synchronize_rcu();
 	vfree(run);
 	return left;
 }

@@ -7,6 +7,7 @@
  * is freed. The consumer page is the only one that may be writable.
  */
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/percpu.h>
 
 #include "../ring.h"
@@ -53,6 +54,7 @@ static int mmap_ring(struct statchan_channel *ch, struct vm_area_struct *vma)
 
 	if (cpu >= nr_cpu_ids || !cpu_possible(cpu))
 		return -EINVAL;
+	cpu = array_index_nospec(cpu, nr_cpu_ids);
 	ring = per_cpu_ptr(ch->cpu, cpu)->priv;
 	if (first == 0) {
 		if (vma_pages(vma) != 1)

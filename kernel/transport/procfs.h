@@ -22,6 +22,8 @@ struct statchan_proc_place {
 
 struct statchan_source *statchan_proc_get(struct inode *inode);
 void statchan_proc_put(struct statchan_source *src);
+int statchan_proc_admit(struct statchan_source *src, const struct file *file,
+			bool *counted);
 int statchan_proc_take_over(struct file *file, const struct file_operations *fops);
 
 extern const struct proc_ops statchan_proc_text_ops;	/* procfs_text.c */

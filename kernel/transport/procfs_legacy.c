@@ -44,15 +44,22 @@ static ssize_t legacy_read(struct file *file, char __user *to, size_t len,
 {
 	struct statchan_source *src = file->private_data;
 	struct statchan_snap *snap;
+	bool counted = false;
 	char *page;
 	ssize_t ret;
 
 	if (READ_ONCE(src->gone))
 		return -EIO;
+	ret = statchan_proc_admit(src, file, &counted);
+	if (ret)
+		return ret;
 	page = (char *)__get_free_page(GFP_KERNEL);
-	if (!page)
-		return -ENOMEM;
-	snap = statchan_snap_get(src, 0, 0, src->net->user_ns, NULL);
+	if (!page) {
+		ret = -ENOMEM;
+		goto out;
+	}
+	snap = statchan_snap_get(src, 0, 0, counted ? NULL : src->net->user_ns,
+				 NULL);
 	if (IS_ERR(snap)) {
 		ret = READ_ONCE(src->gone) ? -EIO : PTR_ERR(snap);
 	} else {
@@ -61,6 +68,9 @@ static ssize_t legacy_read(struct file *file, char __user *to, size_t len,
 		ret = simple_read_from_buffer(to, len, pos, page, ret);
 	}
 	free_page((unsigned long)page);
+out:
+	if (counted)
+		atomic_dec(&src->dumps);
 	return ret;
 }
 

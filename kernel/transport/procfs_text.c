@@ -78,20 +78,22 @@ void statchan_proc_next(const struct statchan_schema *schema,
 /* ---- the text ---- */
 
 /*
- * As of dumps: who may do nothing here can not take all slots from the others. Both
- * who opened and who reads must have the right: either may hand the file on.
+ * As of dumps: who may do nothing here can not take all slots from the others, nor
+ * let them wait for his readers. Both who opened and who reads must have the right:
+ * either may hand the file on. @counted: the caller takes it off src->dumps again.
  */
-static int proc_admit(struct proc_file *pf, const struct file *file)
+int statchan_proc_admit(struct statchan_source *src, const struct file *file,
+			bool *counted)
 {
-	if (pf->counted ||
-	    (file_ns_capable(file, pf->src->net->user_ns, CAP_NET_ADMIN) &&
-	     statchan_may_admin(pf->src->net)))
+	if (*counted ||
+	    (file_ns_capable(file, src->net->user_ns, CAP_NET_ADMIN) &&
+	     statchan_may_admin(src->net)))
 		return 0;
-	if (atomic_inc_return(&pf->src->dumps) > STATCHAN_DUMPS_UNPRIVILEGED) {
-		atomic_dec(&pf->src->dumps);
+	if (atomic_inc_return(&src->dumps) > STATCHAN_DUMPS_UNPRIVILEGED) {
+		atomic_dec(&src->dumps);
 		return -EBUSY;
 	}
-	pf->counted = true;
+	*counted = true;
 	return 0;
 }
 
@@ -102,7 +104,7 @@ static int proc_take(struct proc_file *pf, const struct file *file)
 
 	if (pf->snap)
 		return 0;
-	ret = proc_admit(pf, file);
+	ret = statchan_proc_admit(pf->src, file, &pf->counted);
 	if (ret)
 		return ret;
 	snap = statchan_snap_get(pf->src, pf->max_age_ns, pf->generation,

@@ -21,6 +21,7 @@
 #include <linux/debugfs.h>
 #include <linux/err.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/percpu.h>
 #include <linux/relay.h>
 #include <linux/slab.h>
@@ -314,6 +315,7 @@ static int relay_state(struct statchan_channel *ch,
 	struct statchan_channel_cpu *cc;
 	struct rchan_buf *buf = NULL;
 	unsigned long flags;
+	u32 cpu = 0;
 	u64 unread;
 
 	if (req->flags & ~STATCHAN_RELAY_FLUSH)
@@ -323,19 +325,20 @@ static int relay_state(struct statchan_channel *ch,
 	if (ch->got.mode == STATCHAN_MODE_OVERWRITE && !READ_ONCE(ch->eos) &&
 	    (req->consume || req->flags))
 		return statchan_err(err, -EBUSY, "relay: in mode overwrite a file is read once the channel has been stopped");
-	if (req->cpu < nr_cpu_ids && cpu_possible(req->cpu))
-		buf = READ_ONCE(*per_cpu_ptr(rc->chan->buf, req->cpu));
+	if (req->cpu < nr_cpu_ids && cpu_possible(req->cpu)) {
+		cpu = array_index_nospec(req->cpu, nr_cpu_ids);
+		buf = READ_ONCE(*per_cpu_ptr(rc->chan->buf, cpu));
+	}
 	if (!buf)
 		return statchan_err(err, -ENXIO, "relay: CPU %u has no buffer",
 				    req->cpu);
-	cc = per_cpu_ptr(ch->cpu, req->cpu);
+	cc = per_cpu_ptr(ch->cpu, cpu);
 	raw_spin_lock_irqsave(&cc->lock, flags);
-	unread = buf->subbufs_produced - buf->subbufs_consumed;
+	unread = buf->subbufs_produced - READ_ONCE(buf->subbufs_consumed);
 	if (req->consume <= unread) {
 		/* not by 0: that would undo what read() does meanwhile */
 		if (req->consume) {
-			relay_subbufs_consumed(rc->chan, req->cpu,
-					       req->consume);
+			relay_subbufs_consumed(rc->chan, cpu, req->consume);
 			/* the next one is read from its beginning */
 			WRITE_ONCE(buf->bytes_consumed, 0);
 		}
@@ -344,7 +347,7 @@ static int relay_state(struct statchan_channel *ch,
 			relay_next(buf);
 	}
 	req->produced = buf->subbufs_produced;
-	req->consumed = buf->subbufs_consumed;
+	req->consumed = READ_ONCE(buf->subbufs_consumed);
 	req->filled = buf->offset;
 	raw_spin_unlock_irqrestore(&cc->lock, flags);
 	if (req->consume > unread)

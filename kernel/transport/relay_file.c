@@ -90,12 +90,13 @@ static bool relay_unread(const struct rchan_buf *buf, size_t consumed,
 {
 	const struct rchan *chan = buf->chan;
 	size_t produced, end = relay_filled(buf, &produced);
+	size_t begin = READ_ONCE(buf->bytes_consumed);
 	bool complete = produced != consumed;
 
 	if (complete)
 		end = chan->subbuf_size -
 		      buf->padding[consumed % chan->n_subbufs];
-	*bytes = end > buf->bytes_consumed ? end - buf->bytes_consumed : 0;
+	*bytes = end > begin ? end - begin : 0;
 	return complete;
 }
 
@@ -114,7 +115,7 @@ static size_t relay_copy(struct rchan_buf *buf, struct iov_iter *to, size_t *fau
 		size_t consumed = READ_ONCE(buf->subbufs_consumed);
 		bool complete = relay_unread(buf, consumed, &bytes);
 		size_t n = min(bytes, iov_iter_count(to));
-		void *from = buf->start + buf->bytes_consumed +
+		void *from = buf->start + READ_ONCE(buf->bytes_consumed) +
 			consumed % chan->n_subbufs * chan->subbuf_size;
 		size_t copied;
 
@@ -123,7 +124,9 @@ static size_t relay_copy(struct rchan_buf *buf, struct iov_iter *to, size_t *fau
 		pagefault_enable();
 		done += copied;
 		if (!complete || copied < bytes) {
-			buf->bytes_consumed += copied;
+			/* relay_consumed() looks at any time */
+			WRITE_ONCE(buf->bytes_consumed,
+				   buf->bytes_consumed + copied);
 			*faulted = n - copied;
 			if (copied < n || n == bytes)
 				break;

@@ -48,6 +48,14 @@ klog_lost_timer() {
 	grep -aq "kthread timer wakeup didn't happen" "$1" && grep -aq 'NMI backtrace for cpu [0-9]* skipped: idling' "$1"
 }
 
+# A CPU met a breakpoint where the memory holds none: the kernel sets one while it changes its code, and
+# emulation in several threads kept what it had translated meanwhile. (Seen once, beside compilers.)
+klog_stale_code() {
+	local code
+	code=$(grep -a -A40 'int3: 0000 \[#1\]' "$1" | grep -am1 'Code: ')
+	[[ $code && $code != *' cc <'* ]]
+}
+
 # klog_excerpt FILE: from the first complaint on, else the end; for a person to read.
 klog_excerpt() {
 	local first

@@ -13,10 +13,10 @@ esac
 # As Debian's kernels come: not everybody loads BPF programs.
 [[ $(</proc/sys/kernel/unprivileged_bpf_disabled) != 0 ]] || echo 2 >/proc/sys/kernel/unprivileged_bpf_disabled
 
-# What root of a user namespace does to the kernel is tested by synth's sources.
+# What root of a user namespace does to the kernel is tested, too.
 load_modules() {
 	insmod "$STATCHAN_MODULES/statchan.ko" && insmod "$STATCHAN_MODULES/statchan_synth.ko" user_namespaces=1 &&
-		insmod "$STATCHAN_MODULES/statchan_netdev.ko"
+		insmod "$STATCHAN_MODULES/statchan_netdev.ko" user_namespaces=1
 }
 
 unload_modules() {

@@ -148,16 +148,19 @@ TEST_P(PermissionOfStreams, OwnNamespaceGivesRightsOverItself) {
     }
 }
 
-// synth is for tests: whoever loads it did not mean to give everybody threads of the kernel.
-TEST(PermissionOfSynth, IsNotForUserNamespacesUnlessAllowed) {
-    const std::string parameter{"/sys/module/statchan_synth/parameters/user_namespaces"};
+// What serves a source is charged to nobody: everybody is root of a user namespace.
+class PermissionOfKinds : public testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(, PermissionOfKinds, testing::Values("synth", "netdev"), parameter_name);
+
+TEST_P(PermissionOfKinds, AreNotForUserNamespacesUnlessAllowed) {
+    const auto parameter = "/sys/module/statchan_" + GetParam() + "/parameters/user_namespaces";
     const auto allow = [&](const char* text) { std::ofstream{parameter} << text << std::flush; };
-    const auto add = [] {
-        return as_nobody([]() -> std::string {
+    const auto add = [&] {
+        return as_nobody([&]() -> std::string {
             if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return "no namespace";
             auto mine = statchan::Client::open({.transport = "netlink"});
             if (!mine) return mine.error().message();
-            return verdict(mine->add_source("own", "synth", "run=0"));
+            return verdict(mine->add_source("lo", GetParam(), ""));
         });
     };
     allow("N");

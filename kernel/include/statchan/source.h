@@ -297,6 +297,9 @@ struct statchan_param {
  * struct statchan_kind - a factory of sources
  * @name:	as the user writes it
  * @owner:	module
+ * @user_namespaces: whether root of a user namespace may make sources, too, in its
+ *		own networks: a parameter of that name, of the module. What serves them
+ *		(messages, workers) is charged to nobody. NULL: never
  * @n_params, @params: the keys it takes; at most 24. "rate" is the core's
  * @create:	make and register a source. @values has @n_params entries, checked
  *		against min and max. Return the source or ERR_PTR with a sentence.
@@ -314,6 +317,7 @@ struct statchan_param {
 struct statchan_kind {
 	const char *name;
 	struct module *owner;
+	const bool *user_namespaces;
 	u32 n_params;
 	const struct statchan_param *params;
 	struct statchan_source *(*create)(struct net *net, const char *name,

@@ -20,8 +20,8 @@ int load_module(const std::string& name) {
     const auto path = std::string{folder} + "/" + name + ".ko";
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) return errno;
-    // as lib.sh does: what root of a user namespace does to us is tested by synth's sources
-    const char* params = name == "statchan_synth" ? "user_namespaces=1" : "";
+    // as lib.sh does: else root of a user namespace could do nothing to us
+    const char* params = name == "statchan" ? "" : "user_namespaces=1";
     const int err = ::syscall(SYS_finit_module, fd, params, 0) == 0 ? 0 : errno;
     ::close(fd);
     return err;

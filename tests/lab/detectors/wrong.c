@@ -61,13 +61,18 @@ static int wrong_leak(void)
 	return 0;
 }
 
+/* An hour from now */
+static void never(struct timer_list *timer)
+{
+}
+
 static int wrong_free_of_active(void)
 {
 	struct timer_list *timer = kmalloc(sizeof(*timer), GFP_KERNEL);
 
 	if (!timer)
 		return -ENOMEM;
-	timer_setup(timer, NULL, 0);
+	timer_setup(timer, never, 0);
 	timer->expires = jiffies + 3600 * HZ;
 	add_timer(timer);
 	kfree(timer);
@@ -116,7 +121,7 @@ static int wrong_index(void)
 {
 	static const int some[7];
 
-	return READ_ONCE(some[seven]) == 1;
+	return READ_ONCE(some[seven + 1]) == 1;
 }
 
 static int wrong_bool(void)
