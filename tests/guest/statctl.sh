@@ -48,6 +48,13 @@ channels_are() {
 	(($("${left[@]}" statctl -j ledger | jq length) == $1))
 }
 
+# one_more ARRAY: a number that none of those in it was given. Readers of different watermarks share no channel, so
+# all are there when there are as many channels.
+one_more() {
+	local -n so_far=$1
+	printf '%d\n' $((${#so_far[@]} + 1))
+}
+
 # ---- every command
 
 test_transports_are_listed() {
@@ -123,10 +130,10 @@ test_captures_are_those_of_tcpdump() {
 	tcpdump=$!
 	wait_for grep -q 'listening on' "$scratch/err" || fail "$(<"$scratch/err")" || return
 	for t in "${transports[@]}"; do
-		"${left[@]}" statctl -t "$t" samples veth0 --snaplen 2000 -w "$scratch/$t" 2>"$scratch/$t.err" &
+		"${left[@]}" statctl -t "$t" samples veth0 --watermark "$(one_more readers)" --snaplen 2000 -w "$scratch/$t" 2>"$scratch/$t.err" &
 		readers[$t]=$!
 	done
-	wait_for channels_are 6 || fail "$(cat "$scratch"/*.err)" || return # the two of netlink share one
+	wait_for channels_are 7 || fail "$(cat "$scratch"/*.err)" || return
 	# an ARP exchange, and pings of one and of three frames
 	"${left[@]}" ping -q -i 0.01 -c 10 10.7.0.2 >/dev/null || return
 	"${left[@]}" ping -q -i 0.01 -c 5 -s 3000 10.7.0.2 >/dev/null || return
@@ -177,10 +184,10 @@ test_interface_vanishes_while_it_is_read() {
 	local -A readers=()
 	make_dummy || return
 	for t in "${transports[@]}"; do
-		"${left[@]}" statctl -t "$t" samples dummy0 >"$scratch/out" 2>"$scratch/$t" &
+		"${left[@]}" statctl -t "$t" samples dummy0 --watermark "$(one_more readers)" >"$scratch/out" 2>"$scratch/$t" &
 		readers[$t]=$!
 	done
-	wait_for channels_are 6 || fail "$(cat "$scratch"/*)" || return
+	wait_for channels_are 7 || fail "$(cat "$scratch"/*)" || return
 	ip -n left link del dummy0
 	for t in "${transports[@]}"; do
 		wait "${readers[$t]}" || fail "$t: status $?: $(<"$scratch/$t")" || return
@@ -218,11 +225,12 @@ test_reader_that_never_reads() {
 		mkfifo "$scratch/$t.pipe"
 		sh -c "exec 3<'$scratch/$t.pipe' && exec sleep 1000" &
 		sleepers[$t]=$!
-		"${left[@]}" statctl -t "$t" samples veth0 --buffer 8K --receive-buffer 8K --batch 4K --snaplen 64 \
+		"${left[@]}" statctl -t "$t" samples veth0 --watermark "$(one_more readers)" --buffer 8K --receive-buffer 8K \
+			--batch 4K --snaplen 64 \
 			>"$scratch/$t.pipe" 2>"$scratch/$t" &
 		readers[$t]=$!
 	done
-	wait_for channels_are 6 || fail "$(cat "$scratch"/*)" || return
+	wait_for channels_are 7 || fail "$(cat "$scratch"/*)" || return
 	"${left[@]}" ping -q -f -c 3000 10.7.0.2 >"$scratch/ping" || fail "packets were held up: $(<"$scratch/ping")" || return
 	kill "${sleepers[@]}"
 	wait "${sleepers[@]}" 2>/dev/null
