@@ -10,8 +10,10 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "support/kernel.hpp"
 #include "support/mappable.hpp"
@@ -25,6 +27,8 @@
 #include "support/transport.hpp"
 
 using namespace lab;
+
+using Bytes = std::vector<std::byte>;
 
 class HostileNamespaceExit : public testing::TestWithParam<std::string> {};
 OVER_TRANSPORTS_WITH(HostileNamespaceExit, statchan::Capability::samples);
@@ -61,6 +65,43 @@ TEST_P(HostileNamespaceExit, UnderAllThatIsOpen) {
     }
     EXPECT_TRUE(eventually([] { return module_users("statchan_synth") == 0; }));
     EXPECT_TRUE(eventually([] { return kernel_areas().empty(); })) << "its sources";
+}
+
+// So with what is mapped of it, and a text that was begun.
+TEST(HostileNamespaceExitOf, WhatIsMappedOrRead) {
+    for (const auto& what : mappables()) {
+        SCOPED_TRACE(what);
+        Namespace space{"doomed"};
+        std::optional<Mappable> target;
+        Descriptor text{-1};
+        std::byte* at = nullptr;
+        char byte = 0;
+        {
+            const Inside there{space};
+            auto client = open_client("ioctl");
+            const auto added =
+                client.add_source("sw0", "synth", "size=64 run=0 " + synth_counters(4096));
+            ASSERT_OK(added);
+            target.emplace(what, added->id);
+            at = target->map();
+            text = Descriptor{::open("/proc/thread-self/net/statchan/sw0", O_RDONLY | O_CLOEXEC)};
+            ASSERT_EQ(::read(text.get(), &byte, 1), 1);
+        }
+        space.remove();
+        const auto len = target->has_pages() ? target->len() : 0;
+        const Bytes seen(at, at + len);
+        std::vector<char> rest(1U << 16);
+        ssize_t got = 0;
+        while ((got = ::read(text.get(), rest.data(), rest.size())) > 0) {
+        }
+        EXPECT_TRUE(got == 0 || errno == EIO) << std::strerror(errno);
+        target->close();
+        EXPECT_EQ(Bytes(at, at + len), seen) << "it is not what it was";
+        ::munmap(at, target->len());
+        text = Descriptor{-1};
+        EXPECT_TRUE(eventually([] { return module_users("statchan_synth") == 0; }));
+        EXPECT_TRUE(eventually([] { return kernel_areas().empty(); })) << "its sources";
+    }
 }
 
 // A process takes its namespaces along, however it ends, in the middle of everything.
