@@ -72,8 +72,8 @@ TEST_P(LiveSwitch, LosesNothingAndRepeatsNothing) {
     ASSERT_OK(stream);
     Reader reader{*stream};
     reader.expect_from(0);
-    // Once while nothing comes: then as many records as a buffer takes in during the slowest of
-    // them, and twice as many once more.
+    // Once while nothing comes: then a tenth of the records that a buffer takes in during the
+    // slowest of them, since the machine may be slower by then.
     Clock::duration slowest{1ms};
     auto last = Clock::now();
     round_trips(*stream, [&] {
@@ -83,7 +83,7 @@ TEST_P(LiveSwitch, LosesNothingAndRepeatsNothing) {
     });
     const auto fits =
         static_cast<double>(buffer / 112) / std::chrono::duration<double>{slowest}.count();
-    synth.set("pps=" + std::to_string(std::clamp(static_cast<int>(fits / 3), 100, 20'000)) +
+    synth.set("pps=" + std::to_string(std::clamp(static_cast<int>(fits / 10), 100, 10'000)) +
               " run=1");
     round_trips(*stream, [&] { ASSERT_TRUE(reader.records(reader.accounted() + 50)); });
     const auto before = reader.accounted();
