@@ -112,6 +112,39 @@ TEST_P(NetdevStatistics, GroupsAreWhatTheDriverHas) {
     ASSERT_OK(client.remove_source("lo"));
 }
 
+// Values under the names of others would be worse than none; who listens is told once, not each
+// time somebody asks.
+TEST_P(NetdevStatistics, OfOtherNamesThanBeforeAreRefused) {
+    sh("ethtool -L veth0 rx 1 tx 1");
+    const auto added = client.add_source("veth0", "netdev");
+    ASSERT_OK(added);
+    ASSERT_OK(client.snapshot("veth0"));
+    auto events = client.events();
+    ASSERT_OK(events);
+    sh("ethtool -L veth0 rx 2 tx 2");
+    for (int i = 0; i < 3; ++i) {
+        const auto refused = client.snapshot("veth0");
+        ASSERT_FALSE(refused) << i;
+        EXPECT_NE(refused.error().message().find("veth0"), std::string::npos)
+            << refused.error().message();
+    }
+    const auto event = events->next(patience);
+    ASSERT_OK(event);
+    ASSERT_TRUE(event->has_value());
+    EXPECT_NE((*event)->text.find("delete the source and add it anew"), std::string::npos)
+        << (*event)->text;
+    ASSERT_OK(client.remove_source("veth0"));
+    const auto gone = events->next(patience);
+    ASSERT_OK(gone);
+    ASSERT_TRUE(gone->has_value());
+    EXPECT_EQ((*gone)->type, statchan::EventType::source_gone) << "it was told more than once";
+    const auto again = client.add_source("veth0", "netdev");
+    ASSERT_OK(again);
+    EXPECT_GT(again->n_counters, added->n_counters);
+    EXPECT_OK(client.snapshot("veth0"));
+    ASSERT_OK(client.remove_source("veth0"));
+}
+
 TEST_P(NetdevStatistics, InterfaceThatIsNotThereIsNamed) {
     const auto added = client.add_source("nosuch0", "netdev");
     ASSERT_FALSE(added.has_value());
