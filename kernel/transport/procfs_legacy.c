@@ -50,13 +50,13 @@ static ssize_t legacy_read(struct file *file, char __user *to, size_t len,
 
 	if (READ_ONCE(src->gone))
 		return -EIO;
-	ret = statchan_proc_admit(src, file, &counted);
-	if (ret)
-		return ret;
 	page = (char *)__get_free_page(GFP_KERNEL);
-	if (!page) {
-		ret = -ENOMEM;
-		goto out;
+	if (!page)
+		return -ENOMEM;
+	ret = statchan_proc_admit(src, file, &counted);
+	if (ret) {
+		free_page((unsigned long)page);
+		return ret;
 	}
 	snap = statchan_snap_get(src, 0, 0, counted ? NULL : src->net->user_ns,
 				 NULL);
@@ -65,12 +65,13 @@ static ssize_t legacy_read(struct file *file, char __user *to, size_t len,
 	} else {
 		ret = legacy_format(snap, page);
 		statchan_snap_put(snap);
-		ret = simple_read_from_buffer(to, len, pos, page, ret);
 	}
-	free_page((unsigned long)page);
-out:
+	/* at the copy, which may take long, others may have theirs */
 	if (counted)
 		atomic_dec(&src->dumps);
+	if (ret > 0)
+		ret = simple_read_from_buffer(to, len, pos, page, ret);
+	free_page((unsigned long)page);
 	return ret;
 }
 

@@ -82,15 +82,14 @@ static size_t relay_filled(const struct rchan_buf *buf, size_t *produced)
 }
 
 /*
- * What can be read of the sub-buffer that is next, from buf->bytes_consumed on.
+ * What can be read of the sub-buffer that is next, from @begin on.
  * Return: whether it is complete.
  */
 static bool relay_unread(const struct rchan_buf *buf, size_t consumed,
-			 size_t *bytes)
+			 size_t begin, size_t *bytes)
 {
 	const struct rchan *chan = buf->chan;
 	size_t produced, end = relay_filled(buf, &produced);
-	size_t begin = READ_ONCE(buf->bytes_consumed);
 	bool complete = produced != consumed;
 
 	if (complete)
@@ -111,11 +110,12 @@ static size_t relay_copy(struct rchan_buf *buf, struct iov_iter *to, size_t *fau
 
 	*faulted = 0;
 	while (iov_iter_count(to)) {
-		/* once: STATCHAN_IOC_RELAY_STATE may move it meanwhile */
+		/* once: STATCHAN_IOC_RELAY_STATE may move both meanwhile */
 		size_t consumed = READ_ONCE(buf->subbufs_consumed);
-		bool complete = relay_unread(buf, consumed, &bytes);
+		size_t begin = READ_ONCE(buf->bytes_consumed);
+		bool complete = relay_unread(buf, consumed, begin, &bytes);
 		size_t n = min(bytes, iov_iter_count(to));
-		void *from = buf->start + READ_ONCE(buf->bytes_consumed) +
+		void *from = buf->start + begin +
 			consumed % chan->n_subbufs * chan->subbuf_size;
 		size_t copied;
 
@@ -125,8 +125,7 @@ static size_t relay_copy(struct rchan_buf *buf, struct iov_iter *to, size_t *fau
 		done += copied;
 		if (!complete || copied < bytes) {
 			/* relay_consumed() looks at any time */
-			WRITE_ONCE(buf->bytes_consumed,
-				   buf->bytes_consumed + copied);
+			WRITE_ONCE(buf->bytes_consumed, begin + copied);
 			*faulted = n - copied;
 			if (copied < n || n == bytes)
 				break;
@@ -188,7 +187,8 @@ static bool relay_has_rest(const struct rchan_buf *buf)
 	/* pairs with statchan_relay_ended() */
 	if (smp_load_acquire(&buf->chan->private_data) != buf->chan)
 		return false;
-	relay_unread(buf, READ_ONCE(buf->subbufs_consumed), &bytes);
+	relay_unread(buf, READ_ONCE(buf->subbufs_consumed),
+		     READ_ONCE(buf->bytes_consumed), &bytes);
 	return bytes;
 }
 

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <deque>
 #include <fstream>
 #include <list>
@@ -395,6 +397,33 @@ TEST_P(HostileGreed, AllSlotsByAllWays) {
                       }),
                       "refused")
                 << "with a sentence about the source";
+            EXPECT_EQ(as_nobody([&]() -> std::string {
+                          const Descriptor text{
+                              ::open(("/proc/net/statchan/" + synth.name() + "~legacy").c_str(),
+                                     O_RDONLY | O_CLOEXEC)};
+                          char byte = 0;
+                          return ::read(text.get(), &byte, 1) == 1 ? "" : std::strerror(errno);
+                      }),
+                      std::strerror(EBUSY))
+                << "the old text is one of them";
+            // what nobody opened, and root reads: as if it were its standard input
+            int ends[2];
+            ASSERT_EQ(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
+            const Descriptor near{ends[0]};
+            const Descriptor far{ends[1]};
+            EXPECT_EQ(as_nobody([&]() -> std::string {
+                          const Descriptor device{::open("/dev/statchan", O_RDWR | O_CLOEXEC)};
+                          auto request = channel_request(synth.info().id, STATCHAN_T_READ,
+                                                         STATCHAN_CHANNEL_SNAPSHOT);
+                          if (::ioctl(device.get(), STATCHAN_IOC_CHANNEL_OPEN, &request) != 0)
+                              return std::strerror(errno);
+                          return send_descriptor(near.get(), device.get()) ? "" : "not sent";
+                      }),
+                      "");
+            const auto theirs = receive_descriptor(far.get());
+            char byte = 0;
+            EXPECT_EQ(::pread(theirs.get(), &byte, 1, 0), -1) << "a slot that is kept for root";
+            EXPECT_EQ(errno, EBUSY);
         });
 }
 
