@@ -25,6 +25,7 @@
  * ch->net is valid for as long as the channel is open.
  */
 #include <linux/cpumask.h>
+#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/log2.h>
 #include <linux/netlink.h>
@@ -47,6 +48,9 @@
 
 /* So many messages that need half of their memory, and the next get half of it */
 #define NL_SMALL_ROW	16
+
+/* A message that takes longer is followed by a rest, see nl_rest() */
+#define NL_LONG_US	1000
 
 /* Wait for a first listener, or for memory */
 #define NL_RETRY	max(HZ / 100, 1)
@@ -280,17 +284,31 @@ static bool nl_send_one(struct nl_channel *nl, struct sk_buff *skb)
 	return true;
 }
 
+/*
+ * A message takes as long as its receivers are many, and their filters long. Who opens or
+ * closes a netlink socket, of whatever family, waits until none is on its way: without a
+ * rest between two of them he may never see that.
+ */
+static void nl_rest(u64 took_us)
+{
+	if (took_us > NL_LONG_US)
+		usleep_range(took_us / 8, took_us / 4);
+	else
+		cond_resched();
+}
+
 static bool nl_send(struct nl_channel *nl)
 {
 	struct sk_buff *skb;
 
-	/* a message takes as long as its receivers are many, and their filters long */
 	while (!READ_ONCE(nl->closing) && (skb = __skb_dequeue(&nl->unsent))) {
+		ktime_t began = ktime_get();
+
 		if (!nl_send_one(nl, skb)) {
 			__skb_queue_head(&nl->unsent, skb);
 			return false;
 		}
-		cond_resched();
+		nl_rest(ktime_us_delta(ktime_get(), began));
 	}
 	return true;
 }

@@ -173,7 +173,8 @@ TEST(HostileHoldUp, ByChannelsWithoutEnd) {
 }
 
 // Each message goes to each socket that joined, past its filter, which may be long. Who ends or
-// closes the channel does not wait until all are through.
+// closes the channel does not wait until all are through; nor does who closes a socket, as the
+// opener does here: that waits until no message is on its way.
 TEST(HostileHoldUp, ByListenersWithFilters) {
     constexpr std::uint64_t emitted = 1500;
     constexpr std::uint32_t size = 4096;
@@ -237,7 +238,7 @@ TEST(HostileHoldUp, ByListenersWithFilters) {
     EXPECT_OK(client.sources());
     std::uint64_t records = 0;
     while (listener.receive(1U << 17, MSG_DONTWAIT) > 0) records += records_in(listener.received());
-    EXPECT_LT(records, emitted) << "it was waited for";
+    EXPECT_LT(records, emitted / 2) << "it was waited for";
 }
 
 class HostileSlowPage : public testing::TestWithParam<const char*> {};
