@@ -49,8 +49,9 @@
 /* So many messages that need half of their memory, and the next get half of it */
 #define NL_SMALL_ROW	16
 
-/* A message that takes longer is followed by a rest, see nl_rest() */
+/* A message that takes longer is followed by a rest, see nl_rest(); the longest that counts */
 #define NL_LONG_US	1000
+#define NL_LONGEST_US	100000
 
 /* Wait for a first listener, or for memory */
 #define NL_RETRY	max(HZ / 100, 1)
@@ -287,14 +288,17 @@ static bool nl_send_one(struct nl_channel *nl, struct sk_buff *skb)
 /*
  * A message takes as long as its receivers are many, and their filters long. Who opens or
  * closes a netlink socket, of whatever family, waits until none is on its way: without a
- * rest between two of them he may never see that.
+ * rest between two of them he may never see that. A machine that was stopped meanwhile does
+ * not make it longer: nl_close() waits for the rest.
  */
 static void nl_rest(u64 took_us)
 {
-	if (took_us > NL_LONG_US)
-		usleep_range(took_us / 8, took_us / 4);
-	else
+	if (took_us <= NL_LONG_US) {
 		cond_resched();
+		return;
+	}
+	took_us = min_t(u64, took_us, NL_LONGEST_US);
+	usleep_range(took_us / 8, took_us / 4);
 }
 
 static bool nl_send(struct nl_channel *nl)
