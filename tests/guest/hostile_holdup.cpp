@@ -3,17 +3,13 @@
 // Who takes his time, or asks for much, is in nobody else's way: what others want to know, change
 // or remove meanwhile is done at once.
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <linux/userfaultfd.h>
-#include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <future>
 #include <list>
 #include <thread>
@@ -22,7 +18,6 @@
 #include "support/device_mode.hpp"
 #include "support/kernel.hpp"
 #include "support/process.hpp"
-#include "support/raw_netlink.hpp"
 #include "support/synth.hpp"
 #include "support/transport.hpp"
 #include "support/wait.hpp"
@@ -78,22 +73,6 @@ class SlowPage {
     void* place_ = nullptr;
     Descriptor faults_{static_cast<int>(::syscall(SYS_userfaultfd, O_CLOEXEC))};
 };
-
-/// Records in a message.
-std::uint64_t records_in(const std::vector<char>& message) {
-    std::uint64_t records = 0;
-    each_attribute(reinterpret_cast<const nlmsghdr*>(message.data()), [&](const nlattr* attr) {
-        if (mnl_attr_get_type(attr) != STATCHAN_A_DATA) return;
-        const auto* data = static_cast<const char*>(mnl_attr_get_payload(attr));
-        statchan_record record;
-        for (std::size_t at = 0; at + sizeof record <= mnl_attr_get_payload_len(attr); ++records) {
-            std::memcpy(&record, data + at, sizeof record);
-            ASSERT_NE(record.len, 0U);
-            at += record.len;
-        }
-    });
-    return records;
-}
 
 }  // namespace
 
@@ -170,75 +149,6 @@ TEST(HostileHoldUp, ByChannelsWithoutEnd) {
     held.pop_front();
     auto client = open_client("mmap");
     EXPECT_OK(client.subscribe(synth.name())) << "one was closed";
-}
-
-// Each message goes to each socket that joined, past its filter, which may be long. Who ends or
-// closes the channel does not wait until all are through; nor does who closes a socket, as the
-// opener does here: that waits until no message is on its way.
-TEST(HostileHoldUp, ByListenersWithFilters) {
-    constexpr std::uint64_t emitted = 1500;
-    constexpr std::uint32_t size = 4096;
-    Synth synth{"size=" + std::to_string(size)};
-    auto opener = std::make_unique<RawNetlink>();
-    ASSERT_EQ(opener->ask(STATCHAN_CMD_CHANNEL_OPEN, 0,
-                          [&](nlmsghdr* head) {
-                              mnl_attr_put_u32(head, STATCHAN_A_SOURCE, synth.info().id);
-                              auto* nest = mnl_attr_nest_start(head, STATCHAN_A_CONFIG);
-                              mnl_attr_put_u32(head, STATCHAN_C_SNAPLEN, size);
-                              // nothing is sent before the end
-                              mnl_attr_put_u32(head, STATCHAN_C_WATERMARK_RECORDS, 2 * emitted);
-                              mnl_attr_put_u64(head, STATCHAN_C_TIMEOUT, STATCHAN_TIMEOUT_NEVER);
-                              mnl_attr_put_u64(head, STATCHAN_C_BUFFER_SIZE, 32U << 20);
-                              mnl_attr_nest_end(head, nest);
-                          }),
-              0);
-    ASSERT_GT(opener->receive(), 0);
-    std::uint32_t channel = 0;
-    each_attribute(reinterpret_cast<const nlmsghdr*>(opener->received().data()),
-                   [&](const nlattr* attr) {
-                       if (mnl_attr_get_type(attr) == STATCHAN_A_CHANNEL)
-                           channel = mnl_attr_get_u32(attr);
-                   });
-    ASSERT_NE(channel, 0U);
-    synth.emit(emitted);
-    const auto client = open_client("netlink");
-    const auto ledger = client.ledger(channel);
-    ASSERT_OK(ledger);
-    for (const auto& of_cpu : *ledger) ASSERT_EQ(of_cpu.lost_total(), 0U);
-    const auto group = opener->group("samples0");
-    const auto join = [group](RawNetlink& socket) {
-        EXPECT_EQ(
-            ::setsockopt(socket.fd(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group),
-            0);
-    };
-    // as many as a socket may be charged for, and of the slowest kind
-    std::vector<sock_filter> instructions(2000, BPF_STMT(BPF_ALU | BPF_DIV | BPF_K, 3));
-    instructions.push_back(BPF_STMT(BPF_RET | BPF_K, 0));
-    const sock_fprog filter{.len = static_cast<unsigned short>(instructions.size()),
-                            .filter = instructions.data()};
-    std::list<RawNetlink> crowd(100);
-    for (auto& socket : crowd)
-        ASSERT_EQ(::setsockopt(socket.fd(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter),
-                  0);
-    RawNetlink listener;
-    const int room = 64 << 20;
-    ASSERT_EQ(::setsockopt(listener.fd(), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room), 0);
-    join(listener);
-    for (auto& socket : crowd) join(socket);
-
-    ASSERT_EQ(
-        opener->ask(STATCHAN_CMD_CHANNEL_STOP, NLM_F_ACK,
-                    [&](nlmsghdr* head) { mnl_attr_put_u32(head, STATCHAN_A_CHANNEL, channel); }),
-        0);
-    EXPECT_EQ(opener->finish().error, 0);
-    pollfd first{.fd = listener.fd(), .events = POLLIN, .revents = 0};
-    ASSERT_EQ(::poll(&first, 1, static_cast<int>(patience / 1ms)), 1)
-        << "nothing was on its way: the test shows nothing";
-    opener.reset();
-    EXPECT_OK(client.sources());
-    std::uint64_t records = 0;
-    while (listener.receive(1U << 17, MSG_DONTWAIT) > 0) records += records_in(listener.received());
-    EXPECT_LT(records, emitted / 2) << "it was waited for";
 }
 
 class HostileSlowPage : public testing::TestWithParam<const char*> {};
