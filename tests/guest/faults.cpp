@@ -177,15 +177,16 @@ TEST_P(Faults, LostRecordIsAGapWithItsReason) {
     EXPECT_TRUE(reader.to_the_end());
 
     EXPECT_EQ(reader.received(), 55U);
+    // Where the time to tell comes between two of them they are told apart.
     std::vector<std::pair<std::uint64_t, std::uint64_t>> where;
     for (const auto& gap : reader.gaps()) {
         EXPECT_EQ(gap.reason, LostReason::injected) << to_string(gap);
-        where.emplace_back(gap.first_seq, gap.count);
+        if (!where.empty() && where.back().first + where.back().second == gap.first_seq)
+            where.back().second += gap.count;
+        else
+            where.emplace_back(gap.first_seq, gap.count);
     }
-    using Where = decltype(where);
-    const bool apart = where == Where{{0, 1}, {21, 3}, {59, 1}, {60, 1}};
-    const bool together = where == Where{{0, 1}, {21, 3}, {59, 2}};  // the timeout came later
-    EXPECT_TRUE(apart || together) << testing::PrintToString(where);
+    EXPECT_EQ(where, (decltype(where){{0, 1}, {21, 3}, {59, 2}}));
     const auto ledger = stream->ledger();
     ASSERT_OK(ledger);
     EXPECT_EQ(ledger->total().lost[static_cast<std::size_t>(LostReason::injected)], 6U);
