@@ -161,7 +161,9 @@ TEST_P(Faults, RefusedSwitchLeavesTheStreamAsItWas) {
 // At the beginning, in the middle, and after the last record, where only time or the end tells it.
 TEST_P(Faults, LostRecordIsAGapWithItsReason) {
     Synth synth{"size=64"};
-    auto stream = client.subscribe(synth.name(), {.watermark_records = 1});
+    // Longer than a guest waits for a CPU: losses in a row are told at once, or time has come
+    // between.
+    auto stream = client.subscribe(synth.name(), {.watermark_records = 1, .timeout = 500ms});
     ASSERT_OK(stream);
     Reader reader{*stream};
     reader.expect_from(0);
@@ -177,16 +179,15 @@ TEST_P(Faults, LostRecordIsAGapWithItsReason) {
     EXPECT_TRUE(reader.to_the_end());
 
     EXPECT_EQ(reader.received(), 55U);
-    // Where the time to tell comes between two of them they are told apart.
     std::vector<std::pair<std::uint64_t, std::uint64_t>> where;
     for (const auto& gap : reader.gaps()) {
         EXPECT_EQ(gap.reason, LostReason::injected) << to_string(gap);
-        if (!where.empty() && where.back().first + where.back().second == gap.first_seq)
-            where.back().second += gap.count;
-        else
-            where.emplace_back(gap.first_seq, gap.count);
+        where.emplace_back(gap.first_seq, gap.count);
     }
-    EXPECT_EQ(where, (decltype(where){{0, 1}, {21, 3}, {59, 2}}));
+    using Where = decltype(where);
+    const bool apart = where == Where{{0, 1}, {21, 3}, {59, 1}, {60, 1}};
+    const bool together = where == Where{{0, 1}, {21, 3}, {59, 2}};  // the timeout came later
+    EXPECT_TRUE(apart || together) << testing::PrintToString(where);
     const auto ledger = stream->ledger();
     ASSERT_OK(ledger);
     EXPECT_EQ(ledger->total().lost[static_cast<std::size_t>(LostReason::injected)], 6U);

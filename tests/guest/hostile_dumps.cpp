@@ -196,10 +196,7 @@ TEST(HostileFamily, GoesUnderOpenSockets) {
         Synth synth{synth_counters(counters)};
         for (int i = 0; i < 4; ++i) {
             auto& socket = sockets.emplace_back();
-            const auto group = socket.group("events");
-            EXPECT_EQ(::setsockopt(socket.fd(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group,
-                                   sizeof group),
-                      0);
+            EXPECT_EQ(socket.join(socket.group("events")), 0);
         }
         auto& reading = sockets.emplace_back();
         reading.ask(STATCHAN_CMD_SNAPSHOT_GET, NLM_F_DUMP, snapshot_of(synth.info().id, 2048));

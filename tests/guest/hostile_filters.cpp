@@ -41,21 +41,15 @@ std::uint64_t records_in(const std::vector<char>& message) {
     return records;
 }
 
-void join(RawNetlink& socket) {
-    const auto group = socket.group("samples0");
-    ASSERT_EQ(::setsockopt(socket.fd(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group),
-              0);
-}
-
 /// With a filter as long as a socket may be charged for, of the slowest kind, that lets nothing
 /// through.
-void join_slowly(RawNetlink& socket) {
+void join_slowly(const RawNetlink& socket) {
     std::vector<sock_filter> instructions(2000, BPF_STMT(BPF_ALU | BPF_DIV | BPF_K, 3));
     instructions.push_back(BPF_STMT(BPF_RET | BPF_K, 0));
     const sock_fprog filter{.len = static_cast<unsigned short>(instructions.size()),
                             .filter = instructions.data()};
     ASSERT_EQ(::setsockopt(socket.fd(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter), 0);
-    join(socket);
+    ASSERT_EQ(socket.join(socket.group("samples0")), 0);
 }
 
 /// A channel full of samples, none of them sent yet, and who will listen to them.
@@ -71,8 +65,8 @@ class SlowListeners {
         for (const auto& of_cpu : *ledger) EXPECT_EQ(of_cpu.lost_total(), 0U);
         const int room = 64 << 20;
         EXPECT_EQ(::setsockopt(listener_.fd(), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room), 0);
-        join(listener_);
-        for (auto& socket : crowd_) join_slowly(socket);
+        EXPECT_EQ(listener_.join(listener_.group("samples0")), 0);
+        for (const auto& socket : crowd_) join_slowly(socket);
     }
 
     /// Ends the channel: now all is sent. Returns when the first message is there.

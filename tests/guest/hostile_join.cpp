@@ -23,12 +23,6 @@ using namespace lab;
 
 namespace {
 
-int join(const RawNetlink& socket, std::uint32_t group) {
-    return ::setsockopt(socket.fd(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) == 0
-               ? 0
-               : errno;
-}
-
 int join_by_bind(std::uint32_t group) {
     const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
     sockaddr_nl address{};
@@ -48,11 +42,11 @@ std::string samples_are_refused() {
         const auto name = STATCHAN_GENL_SAMPLES + std::to_string(i);
         const auto group = socket.group(name);
         if (group == 0) return "no group " + name;
-        if (const int err = join(socket, group); err != EPERM)
+        if (const int err = socket.join(group); err != EPERM)
             return name + ": errno " + std::to_string(err);
         if (group <= 32 && join_by_bind(group) != EPERM) return name + " by bind";
     }
-    return join(socket, socket.group(STATCHAN_GENL_EVENTS)) == 0 ? "" : "events refused";
+    return socket.join(socket.group(STATCHAN_GENL_EVENTS)) == 0 ? "" : "events refused";
 }
 
 /// An ordinary user who joins, and listens until he is asked.
@@ -129,7 +123,7 @@ TEST(HostileJoinEarly, IsPutOut) {
         [](std::optional<RawNetlink>& socket) -> std::string {
             socket.emplace();
             unsigned joined = 0;
-            for (unsigned group = 1; group <= 1024; ++group) joined += join(*socket, group) == 0;
+            for (unsigned group = 1; group <= 1024; ++group) joined += socket->join(group) == 0;
             return joined < STATCHAN_GENL_N_SAMPLES ? "joined " + std::to_string(joined) : "";
         },
         [](RawNetlink& socket) {
@@ -169,7 +163,7 @@ TEST_P(HostileJoin, OfAnotherNamespaceHearsNothing) {
             ::setsockopt(socket->fd(), SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &yes, sizeof yes);
             for (unsigned i = 0; i < STATCHAN_GENL_N_SAMPLES; ++i) {
                 const auto name = STATCHAN_GENL_SAMPLES + std::to_string(i);
-                if (const int err = join(*socket, socket->group(name)); err != 0)
+                if (const int err = socket->join(socket->group(name)); err != 0)
                     return "can not join its own: " + std::to_string(err);
             }
             return "";

@@ -290,12 +290,7 @@ void of_netlink(Scene& scene) {
     }
     EXPECT_EQ(socket.ask(STATCHAN_CMD_VERSION_GET, NLM_F_ACK), 0);
     while (socket.receive(1U << 17, MSG_DONTWAIT) > 0) clean("version");
-    for (const auto* name : {"events", "samples0"}) {
-        const auto group = socket.group(name);
-        EXPECT_EQ(
-            ::setsockopt(socket.fd(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group),
-            0);
-    }
+    for (const auto* name : {"events", "samples0"}) EXPECT_EQ(socket.join(socket.group(name)), 0);
     scene.synth.emit(100);
     scene.synth.remove();
     // the last message of the channel, and what came before

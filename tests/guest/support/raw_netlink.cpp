@@ -72,6 +72,12 @@ std::uint32_t RawNetlink::group(const std::string& name) const {
     return found == groups_.end() ? 0 : found->second;
 }
 
+int RawNetlink::join(std::uint32_t group) const {
+    return ::setsockopt(fd(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) == 0
+               ? 0
+               : errno;
+}
+
 int RawNetlink::ask(std::uint8_t command, int flags, const Fill& fill) {
     alignas(nlmsghdr) std::array<char, 4096> room{};
     auto* head = mnl_nlmsg_put_header(room.data());

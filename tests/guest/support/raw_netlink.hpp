@@ -25,6 +25,8 @@ class RawNetlink {
     [[nodiscard]] std::uint16_t family() const noexcept { return family_; }
     /// Number of a multicast group; 0: there is none of that name.
     [[nodiscard]] std::uint32_t group(const std::string& name) const;
+    /// Joins a multicast group: 0 or the errno.
+    [[nodiscard]] int join(std::uint32_t group) const;
 
     using Fill = std::function<void(nlmsghdr*)>;
     /// Sends a request: 0 or the errno.
