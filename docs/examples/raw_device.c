@@ -87,7 +87,7 @@ static int ioctl_read(void) {
         .size = sizeof request, .buf = (uintptr_t)buffer, .len = sizeof buffer};
     wait_for_records();
     call(STATCHAN_IOC_READ, &request, "read records");
-    take_records((const unsigned char*)buffer, request.len);
+    take_records((const unsigned char*)buffer, fits(request.len));
     return !(request.flags & STATCHAN_CHAN_EOS);
 }
 
@@ -96,11 +96,11 @@ static void ioctl_snapshot(const char* source) {
     struct statchan_snapshot_req request = {.size = sizeof request, .source = open_device(source)};
     if (ioctl(device, STATCHAN_IOC_SNAPSHOT, &request) == 0 || errno != EMSGSIZE)
         die_of("ask for the length of a snapshot");
-    void* image = malloc(request.len);
+    void* image = malloc(fits(request.len));
     if (!image) die("snapshot", "no memory");
     request.buf = (uintptr_t)image;
     call(STATCHAN_IOC_SNAPSHOT, &request, "take a snapshot");
-    print_snapshot(image, request.len);
+    print_snapshot(image, fits(request.len));
     free(image);
 }
 
@@ -128,7 +128,7 @@ static void read_snapshot(const char* source) {
     struct statchan_snapshot head;
     open_channel(STATCHAN_T_READ, STATCHAN_CHANNEL_SNAPSHOT, source, 0);
     if (pread(device, &head, sizeof head, 0) != (ssize_t)sizeof head) die_of("take a snapshot");
-    const size_t len = head.head_len + head.n_counters * sizeof(uint64_t);
+    const size_t len = fits(head.head_len + head.n_counters * sizeof(uint64_t));
     unsigned char* const image = malloc(len);
     if (!image) die("snapshot", "no memory");
     memcpy(image, &head, sizeof head);
@@ -165,7 +165,7 @@ static void mmap_open(const struct options* options) {
         const uint64_t at = STATCHAN_MMAP_RING + cpu * channel.ring_stride;
         void* const consumer = map(at, page, PROT_READ | PROT_WRITE);
         if (consumer == MAP_FAILED && errno == EINVAL) continue;  // not a possible CPU
-        void* const rest = map(at + page, page + 2 * channel.got.buffer_size, PROT_READ);
+        void* const rest = map(at + page, fits(page + 2 * channel.got.buffer_size), PROT_READ);
         if (consumer == MAP_FAILED || rest == MAP_FAILED) die_of("map a ring");
         rings[cpu] = (struct ring){consumer, rest, (const unsigned char*)rest + page};
     }
@@ -177,7 +177,7 @@ static int ring_read(struct ring* ring) {
     const uint64_t head = __atomic_load_n(&ring->producer->head, __ATOMIC_ACQUIRE);
     const uint64_t pos = ring->consumer->pos;  // only we write it
     // "the place of a position in data is pos & (buffer_size - 1)"
-    take_records(ring->data + (pos & (channel.got.buffer_size - 1)), head - pos);
+    take_records(ring->data + (pos & (channel.got.buffer_size - 1)), fits(head - pos));
     __atomic_store_n(&ring->consumer->pos, head, __ATOMIC_RELEASE);
     return head != pos;
 }
@@ -200,9 +200,9 @@ static void mmap_snapshot(const char* source) {
     open_channel(STATCHAN_T_MMAP, STATCHAN_CHANNEL_SNAPSHOT, source, 0);
     struct statchan_snapshot_req request = {.size = sizeof request, .source = channel.source};
     call(STATCHAN_IOC_SNAPSHOT_MAP, &request, "map a snapshot");
-    const void* image = map(request.offset, request.len, PROT_READ);
+    const void* image = map(request.offset, fits(request.len), PROT_READ);
     if (image == MAP_FAILED) die_of("map a snapshot");
-    print_snapshot(image, request.len);
+    print_snapshot(image, fits(request.len));
 }
 
 const struct transport by_mmap = {"mmap", mmap_open, mmap_read, stop, ledger, mmap_snapshot};

@@ -301,7 +301,7 @@ static void take_piece(struct attr attrs) {
     const struct attr data = find_attr(attrs, STATCHAN_A_DATA);
     const uint64_t offset = number(find_attr(attrs, STATCHAN_A_OFFSET));
     if (!image) {
-        image_len = (size_t)number(find_attr(attrs, STATCHAN_A_LENGTH));
+        image_len = fits(number(find_attr(attrs, STATCHAN_A_LENGTH)));
         image = malloc(image_len);
     }
     if (!image || !data.data || offset > image_len || data.len > image_len - offset)

@@ -29,6 +29,11 @@ void die(const char* what, const char* why) {
     exit(1);
 }
 
+size_t fits(uint64_t len) {
+    if (len > SIZE_MAX) die("a length", "is more than this program can hold");
+    return (size_t)len;
+}
+
 static uint64_t fnv1a(const unsigned char* data, size_t len) {
     uint64_t hash = 0xcbf29ce484222325u;
     for (size_t i = 0; i < len; ++i) hash = (hash ^ data[i]) * 0x100000001b3u;
@@ -150,7 +155,7 @@ void print_snapshot(const struct statchan_snapshot* snapshot, size_t len) {
     if (len < sizeof *snapshot || snapshot->magic != STATCHAN_SNAPSHOT_MAGIC)
         die("snapshot", "this is none");
     // "head_len: bytes of this head; the counters start here"
-    const size_t bytes = snapshot->n_counters * sizeof(uint64_t);
+    const size_t bytes = fits(snapshot->n_counters * sizeof(uint64_t));
     if (snapshot->head_len + bytes != len) die("snapshot", "not of the length that it says");
     const unsigned char* counters = (const unsigned char*)snapshot + snapshot->head_len;
     printf("generation %" PRIu64 " counters %" PRIu64 " fnv %016" PRIx64 "\n",

@@ -41,4 +41,7 @@ extern const struct transport by_ioctl, by_read, by_mmap, by_relay, by_netlink;
 size_t take_records(const unsigned char* data, size_t len);
 void print_snapshot(const struct statchan_snapshot* snapshot, size_t len);
 
+// A length as memory has it: a program of 32 bits can not hold each that the interface can say.
+size_t fits(uint64_t len);
+
 __attribute__((noreturn)) void die(const char* what, const char* why);

@@ -4,7 +4,6 @@
  * synth source that it is told. Prints "ok" or the first thing that is wrong.
  *	statchan_abi32 SOURCE RECORDS
  */
-#define _FILE_OFFSET_BITS 64
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/statchan.h>
