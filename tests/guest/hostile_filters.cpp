@@ -110,11 +110,7 @@ class SlowListeners {
                          }),
             0);
         ASSERT_GT(opener_->receive(), 0);
-        each_attribute(reinterpret_cast<const nlmsghdr*>(opener_->received().data()),
-                       [&](const nlattr* attr) {
-                           if (mnl_attr_get_type(attr) == STATCHAN_A_CHANNEL)
-                               channel_ = mnl_attr_get_u32(attr);
-                       });
+        channel_ = opener_->received_u32(STATCHAN_A_CHANNEL);
         ASSERT_NE(channel_, 0U);
     }
 

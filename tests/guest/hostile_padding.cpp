@@ -266,11 +266,7 @@ void of_netlink(Scene& scene) {
     EXPECT_EQ(socket.ask(STATCHAN_CMD_CHANNEL_OPEN, 0, open), 0);
     EXPECT_GT(socket.receive(), 0);
     clean("answer to the open");
-    each_attribute(reinterpret_cast<const nlmsghdr*>(socket.received().data()),
-                   [&](const nlattr* attr) {
-                       if (mnl_attr_get_type(attr) == STATCHAN_A_CHANNEL)
-                           channel = mnl_attr_get_u32(attr);
-                   });
+    channel = socket.received_u32(STATCHAN_A_CHANNEL);
     EXPECT_NE(channel, 0U);
     const RawNetlink::Fill by_nothing = [](nlmsghdr*) {};
     const std::pair<std::uint8_t, RawNetlink::Fill> dumps[] = {

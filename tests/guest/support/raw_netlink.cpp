@@ -128,6 +128,14 @@ RawNetlink::Answer RawNetlink::finish(std::size_t room) {
     return answer;
 }
 
+std::uint32_t RawNetlink::received_u32(std::uint16_t attribute) const {
+    std::uint32_t value = 0;
+    each_attribute(reinterpret_cast<const nlmsghdr*>(buffer_.data()), [&](const nlattr* at) {
+        if (mnl_attr_get_type(at) == attribute) value = mnl_attr_get_u32(at);
+    });
+    return value;
+}
+
 bool RawNetlink::drain() {
     for (int datagrams = 0; datagrams < datagrams_max; ++datagrams)
         if (receive(1U << 16, MSG_DONTWAIT) == -EAGAIN) return true;

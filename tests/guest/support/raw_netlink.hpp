@@ -38,6 +38,8 @@ class RawNetlink {
     std::int64_t receive(std::size_t room = 1U << 17, int flags = 0);
     /// What came with it, cut off or not.
     [[nodiscard]] const std::vector<char>& received() const noexcept { return buffer_; }
+    /// A u32 of the message that came with it; 0: it has none.
+    [[nodiscard]] std::uint32_t received_u32(std::uint16_t attribute) const;
 
     /// What a message or a dump came to.
     struct Answer {
