@@ -353,7 +353,7 @@ TEST_F(HostileDoubleRead, BufferThatIsUnmapped) {
             int stopped = 0;  // at the page
             {
                 const Meanwhile thread{[&, turn = 0]() mutable { buffer.shake(page, turn++ % 8); }};
-                const auto deadline = Clock::now() + patience;
+                const auto deadline = Clock::now() + 3 * patience;
                 while (std::min(beyond, stopped) < often && Clock::now() < deadline &&
                        !HasFailure()) {
                     synth.emit(200);  // more than five pages

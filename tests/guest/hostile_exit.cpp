@@ -137,19 +137,22 @@ TEST_P(HostileNamespaceExit, WithAKilledProcess) {
         ::waitpid(child, nullptr, 0);
     }
     EXPECT_TRUE(eventually([] { return module_users("statchan_synth") == 0; }));
+    EXPECT_TRUE(eventually([] { return kernel_areas().empty(); })) << "its sources";
 }
 
 namespace {
 
 // Takes modules away from who uses them. That works where nobody does, for a moment: so it is tried
-// without a pause. On a busy host that moment may always be one without us: after some rounds, who
-// uses the module waits.
+// without a pause. On a busy host that moment may always be one without us: after a while, who uses
+// the module waits.
 class Removal {
   public:
     bool of(const char* module) {
+        const auto begin = Clock::now();
+        const auto deadline = begin + 3 * patience;
         rounds_ = 0;
+        luck_ends_ = begin + 2s;
         trying_ = true;
-        const auto deadline = Clock::now() + patience;
         bool gone = false;
         while (!gone && Clock::now() < deadline) gone = remove_module(module) == 0;
         trying_ = false;
@@ -158,13 +161,15 @@ class Removal {
     /// Before each round, with nothing of the module in use.
     void round() {
         ++rounds_;
-        while (trying_ && rounds_ > left_to_luck) std::this_thread::sleep_for(1ms);
+        while (trying_ && (rounds_ > left_to_luck || Clock::now() > luck_ends_.load()))
+            std::this_thread::sleep_for(1ms);
     }
 
   private:
     static constexpr unsigned left_to_luck = 5;
     std::atomic<bool> trying_{false};
     std::atomic<unsigned> rounds_{0};
+    std::atomic<Clock::time_point> luck_ends_{};
 };
 
 // Of a module, in a test. More of them meet more moments; each waits until the module is idle.
@@ -199,7 +204,8 @@ TEST_P(HostileRemoval, AtEveryMoment) {
             worked += all && client.remove_source("sw0");
         }};
         for (int left = removals_in_a_test(); left > 0; --left) {
-            EXPECT_TRUE(eventually([&, before = worked.load()] { return worked > before; }));
+            EXPECT_TRUE(
+                eventually([&, before = worked.load()] { return worked > before; }, 3 * patience));
             EXPECT_TRUE(removal.of("statchan_synth"));
             EXPECT_EQ(load_module("statchan_synth"), 0);
         }
@@ -228,7 +234,8 @@ TEST_P(HostileRemovalUnderPackets, AtEveryMoment) {
             worked += client.remove_source("veth0") && sampled;
         }};
         for (int left = removals_in_a_test(); left > 0; --left) {
-            EXPECT_TRUE(eventually([&, before = worked.load()] { return worked > before; }));
+            EXPECT_TRUE(
+                eventually([&, before = worked.load()] { return worked > before; }, 3 * patience));
             EXPECT_TRUE(removal.of("statchan_netdev"));
             EXPECT_EQ(load_module("statchan_netdev"), 0);
         }

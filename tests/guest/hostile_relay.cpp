@@ -191,11 +191,11 @@ TEST_P(HostileRelayOpen, OfAFileThatIsBeingMade) {
         opened += path != last ? 1U : 0U;
         last = path;
     }};
-    EXPECT_TRUE(eventually([&] {
+    for (int i = 0; i < 30; ++i) {
         const RawChannel channel{source, STATCHAN_T_RELAY};
+        EXPECT_TRUE(eventually([&, wanted = i + 1U] { return opened >= wanted; }));
         next = channel.answer.id + 1;
-        return opened >= 30;
-    }));
+    }
 }
 
 // Each allocation in turn, and then more than there is: refused, nothing is left, the next works.

@@ -164,7 +164,7 @@ static void read_samples(const struct statchan_source_info *info, unsigned wante
 	      "config in force");
 	emit(info->name, wanted);
 	while (seq < wanted) {
-		check(poll(&wait, 1, 10000) == 1, "poll");
+		check(poll(&wait, 1, 20000) == 1, "poll");
 		req.buf = (uintptr_t)bytes;
 		req.len = 65536;
 		if (ioctl(device, STATCHAN_IOC_READ, &req)) fail("read");

@@ -112,7 +112,7 @@ void KernelWatch::OnTestStart(const testing::TestInfo&) { (void)new_complaints()
 
 void KernelWatch::OnTestEnd(const testing::TestInfo& test) {
     std::vector<std::string> holdings;
-    if (!eventually([&] { return (holdings = kernel_holdings()).empty(); }, 5s))
+    if (!eventually([&] { return (holdings = kernel_holdings()).empty(); }))
         ADD_FAILURE() << test.test_suite_name() << "." << test.name()
                       << " has left in the kernel:\n"
                       << join(holdings);

@@ -64,6 +64,8 @@ Mappable::Mappable(const std::string& what, std::uint32_t source)
     req.kind = part.kind;
     req.want.buffer_size = 8 * page_size();
     req.want.subbufs = 2;
+    // the images of a live one stay as they are
+    if (part.kind == STATCHAN_CHANNEL_LIVE) req.want.period_ns = 24ULL * 3600 * 1'000'000'000;
     EXPECT_EQ(::ioctl(device_.get(), STATCHAN_IOC_CHANNEL_OPEN, &req), 0) << std::strerror(errno);
     if (part.transport == STATCHAN_T_RELAY) {
         file_ = Descriptor{::open((std::string{req.path} + "/cpu0").c_str(), O_RDWR | O_CLOEXEC)};

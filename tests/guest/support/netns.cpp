@@ -19,6 +19,7 @@
 
 #include "links.hpp"
 #include "process.hpp"
+#include "wait.hpp"
 
 namespace lab {
 namespace {
@@ -57,7 +58,7 @@ void listen_on(const Socket& s, const char* text) {
     ::setsockopt(s.fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     const int room = 8 << 20;
     ::setsockopt(s.fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
-    const timeval limit{.tv_sec = 10, .tv_usec = 0};
+    const timeval limit{.tv_sec = patience / 1s, .tv_usec = 0};
     ::setsockopt(s.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     EXPECT_EQ(::bind(s.fd, plain(at), sizeof at), 0) << std::strerror(errno);
 }

@@ -8,6 +8,8 @@
 #include <array>
 #include <cerrno>
 
+#include "wait.hpp"
+
 namespace lab {
 namespace {
 
@@ -36,7 +38,7 @@ void each_attribute(const nlmsghdr* head, const Take& take) {
 RawNetlink::RawNetlink()
     : socket_{mnl_socket_open2(NETLINK_GENERIC, SOCK_CLOEXEC), mnl_socket_close} {
     EXPECT_EQ(mnl_socket_bind(socket_.get(), 0, MNL_SOCKET_AUTOPID), 0);
-    const timeval limit{.tv_sec = 10, .tv_usec = 0};
+    const timeval limit{.tv_sec = patience / 1s, .tv_usec = 0};
     ::setsockopt(fd(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     find_family();
 }

@@ -138,10 +138,11 @@ std::uint64_t Reader::lost(unsigned number) const {
 }
 
 bool settle(Reader& reader, Synth& synth) {
-    for (int attempt = 0; attempt < 20; ++attempt) {
+    const auto deadline = Clock::now() + patience;
+    for (Clock::duration wait = 500ms; Clock::now() < deadline; wait *= 2) {
         reader.drain();
         synth.emit(1);
-        if (reader.records(synth.info().emitted, 500ms)) return true;
+        if (reader.records(synth.info().emitted, wait)) return true;
     }
     ADD_FAILURE() << "of " << synth.info().emitted << " records " << reader.received()
                   << " came and " << reader.lost() << " were told lost";
