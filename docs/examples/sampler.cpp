@@ -39,7 +39,8 @@ int main(int argc, char** argv) {
             }
         }
         auto now = client->snapshot(source);
-        if (!now) return fail(now.error());
+        if (!now)  // gone meanwhile
+            return now.error() == statchan::errc::no_such_source ? 0 : fail(now.error());
         const std::chrono::duration<double> seconds = now->info().end - before->info().end;
 
         auto counters = now->schema().select("*");

@@ -83,7 +83,7 @@ TEST_P(LiveSwitch, LosesNothingAndRepeatsNothing) {
     });
     const auto fits =
         static_cast<double>(buffer / 112) / std::chrono::duration<double>{slowest}.count();
-    synth.set("pps=" + std::to_string(std::clamp(static_cast<int>(fits / 10), 100, 10'000)) +
+    synth.set("pps=" + std::to_string(std::clamp(static_cast<int>(fits / 10), 100, 5'000)) +
               " run=1");
     round_trips(*stream, [&] { ASSERT_TRUE(reader.records(reader.accounted() + 50)); });
     const auto before = reader.accounted();

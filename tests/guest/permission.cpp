@@ -102,11 +102,12 @@ TEST_P(PermissionOfSnapshots, SnapshotsAreForAllWhoMayOpen) {
 TEST_P(PermissionOfStreams, StreamOutlivesTheRights) {
     EXPECT_EQ(in_child([&]() -> std::string {
                   auto mine = open_client(transport());
-                  auto stream = mine.subscribe(synth.name(), {.timeout = 1ms});
+                  auto stream = mine.subscribe(
+                      synth.name(), {.watermark_records = 5, .timeout = statchan::never});
                   if (!stream) return stream.error().message();
                   synth.emit(5);
                   if (::setresuid(65534, 65534, 65534) != 0) return "setresuid";
-                  const auto batch = stream->next(10s);
+                  const auto batch = stream->next(patience);
                   return batch ? std::to_string(batch->sample_count()) : batch.error().message();
               }),
               "5");

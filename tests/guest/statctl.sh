@@ -16,6 +16,8 @@ make_namespaces() {
 	local side
 	for side in left right; do
 		ip netns add "$side"
+		# no ARP later than the first
+		ip netns exec "$side" sysctl -qw net.ipv4.neigh.default.delay_first_probe_time=3600
 		[[ ! -e /proc/sys/net/ipv6 ]] || ip netns exec "$side" sysctl -qw net.ipv6.conf.{all,default}.disable_ipv6=1
 	done
 }
@@ -93,7 +95,9 @@ samples_over() {
 	"${s[@]}" -j samples sw0 --count 20 --snaplen 64 >"$scratch/samples" 2>"$scratch/err" &
 	samples=$!
 	wait_for sh -c "statctl -j ledger | jq -e 'length == 1'" || fail "no channel: $(<"$scratch/err")" || return
-	wants 0 statctl set sw0 emit=20 && wait "$monitor" && wait "$samples" || fail "status $?: $(<"$scratch/err")" || return
+	wants 0 statctl set sw0 emit=20 && wait "$samples" || fail "status $?: $(<"$scratch/err")" || return
+	# it may have begun to listen by now only
+	wait_for sh -c "statctl set sw0 size=98 && [ -s $scratch/events ]" && wait "$monitor" || fail 'no event' || return
 	[[ $(jq -rs 'map(select(.type == "ledger")) | .[0].total | "\(.received) \(.in_flight)"' \
 		"$scratch/samples") = '20 0' ]] ||
 		fail "ledger: $(tail -n 1 "$scratch/samples"); source: $(statctl -j sources); events: $(<"$scratch/events")" || return

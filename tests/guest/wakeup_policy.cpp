@@ -133,9 +133,9 @@ TEST_P(WakeupPolicy, NoWakeupIsLost) {
     Reader reader{*stream};
     synth.set("run=1");
     // 20 divides 20000: the watermark alone must bring everything.
-    const auto deadline = Clock::now() + patience;
+    const auto deadline = Clock::now() + 3 * patience;
     while (reader.accounted() < 40'000 && Clock::now() < deadline && !HasFailure())
-        if (readable(*stream, 5000ms))
+        if (readable(*stream, long_enough))
             reader.once(0ns);
         else
             break;

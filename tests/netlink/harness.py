@@ -181,7 +181,7 @@ class Reader:
         same("count", self.records - before, attrs["count"])
         self.next_position[cpu] = position + attrs["count"]
 
-    def drain(self, timeout=1.0):
+    def drain(self, timeout=3.0):
         while not self.eos:
             try:
                 got = self.family.notifications(timeout)
