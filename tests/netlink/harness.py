@@ -181,10 +181,14 @@ class Reader:
         same("count", self.records - before, attrs["count"])
         self.next_position[cpu] = position + attrs["count"]
 
-    def drain(self, timeout=3.0):
-        while not self.eos:
+    def accounted(self):
+        return self.records + self.lost + self.overrun
+
+    def drain(self, want=None, timeout=3.0):
+        """Until so many records are accounted for; else until the end, or silence."""
+        while not self.eos and (want is None or self.accounted() < want):
             try:
-                got = self.family.notifications(timeout)
+                got = self.family.notifications(timeout if want is None else 20)
             except OSError as e:
                 if e.errno != errno.ENOBUFS:
                     raise

@@ -75,7 +75,7 @@ def every_subscriber_gets_every_record():
         n = 20000
         s.set(f"emit={n}")
         for r in readers:
-            r.drain()
+            r.drain(n * os.cpu_count())
         cpus = len(readers[0].next_seq)
         entries = ledger(readers[0].channel)
         same("produced", total(entries, "produced"), n * cpus)
@@ -101,11 +101,11 @@ def nothing_is_lost_between_open_and_join():
         s.set("emit=1000")
         time.sleep(0.1)
         r.join()
-        r.drain()
+        r.drain(1000)
         same("received", (r.records, r.lost), (1000, 0))
         late = Reader(s)
         s.set("emit=10")
-        late.drain()
+        late.drain(10)
         same("a late one begins later", (late.records, late.next_position), (10, {0: 1010}))
         r.close()
         late.close()
@@ -120,11 +120,11 @@ def who_never_joins_loses_honestly():
         true("ring full", entry["lost-ring-full"] > 0)
         same("equation", entry["accepted"] + entry["lost-ring-full"], 10000)
         r.join()
-        r.drain()
+        r.drain(10000)
         same("received and told", (r.records, r.lost),
              (entry["accepted"], entry["lost-ring-full"]))
         s.set("emit=10")
-        r.drain()
+        r.drain(10010)
         same("goes on", r.records, entry["accepted"] + 10)
         r.close()
 
@@ -137,10 +137,10 @@ def a_full_socket_says_so_and_positions_say_how_much():
         same("shared", slow.channel, quick.channel)
         s.set("emit=5000")
         slow.drain()
-        quick.drain()
+        quick.drain(5000)
         s.set("emit=10")
         slow.drain()
-        quick.drain()
+        quick.drain(5010)
         true("ENOBUFS", slow.overruns > 0)
         accepted = total(ledger(slow.channel), "accepted")
         same("quick", (quick.records, quick.overruns), (accepted, 0))
@@ -171,7 +171,7 @@ def killing_the_reader_frees_its_channel():
         for _ in range(20):
             pid = os.fork()
             if not pid:
-                Reader(s).drain(100)
+                Reader(s).drain(timeout=100)
                 os._exit(0)
             wait_until("the channel opens", channels)
             time.sleep(0.02)
@@ -185,13 +185,13 @@ def small_messages_and_large_records():
     with Source("sw0", "size=65000 run=0") as s:
         r = Reader(s, rcvbuf=64 << 20, snaplen=32768, **{"buffer-size": 4 << 20})
         s.set("emit=50")
-        r.drain()
+        r.drain(50)
         same("large", (r.records, r.lost), (50, 0))
         r.close()
         s.set("size=0")
         r = Reader(s, **{"watermark-records": 1, "timeout": ONES})
         s.set("emit=5")
-        r.drain()
+        r.drain(5)
         same("one by one", (r.records, r.lost), (5, 0))
         r.close()
 
@@ -202,6 +202,6 @@ def records_come_from_any_context():
         for context in "process", "softirq", "hardirq":
             r = Reader(s, rcvbuf=64 << 20)
             s.set(f"context={context} emit=3000")
-            r.drain()
+            r.drain(3000 * os.cpu_count())
             same(context, r.records + r.lost, total(ledger(r.channel), "produced"))
             r.close()
