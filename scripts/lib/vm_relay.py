@@ -59,7 +59,8 @@ class Relay:
     def __init__(self, options):
         self.options = options
         self.token = options.token.encode()
-        self.events = queue.Queue()
+        # a signal may come within get(): another queue's put() would wait for ever
+        self.events = queue.SimpleQueue()
         self.sockets = {}
         self.qemu = None
 
