@@ -238,11 +238,11 @@ test_samples_in_the_order_of_time() {
 	jq -es 'map(select(.seq) | .unix_ns) | . == sort and length == 500' "$scratch/out" >/dev/null ||
 		fail 'not in order' || return
 	jq -es 'map(select(.seq) | .cpu) | unique | length == 2' "$scratch/out" >/dev/null || fail 'one CPU only' || return
-	# what is held back at the end is shown, too
-	in_background statctl -j samples sw0 --ordered --order-delay 1h --timeout 20ms
+	# what is held back when the time is up is shown, too
+	in_background statctl -j samples sw0 --ordered --order-delay 60s --timeout 20ms --seconds 15
 	wait_for has_channel || fail "$(<"$scratch/err")" || return
 	statctl set sw0 emit=25
-	ends_with 0 || return
+	wait "$reader" || fail "$(<"$scratch/err")" || return
 	[[ $(jq -s 'map(select(.seq != null and .cpu != null and .type != "gap")) | length' "$scratch/out") = 50 ]] ||
 		fail "not 50: $(tail -n 3 "$scratch/out")" || return
 	wants 2 statctl samples sw0 --order-delay 1s && says err --ordered || return

@@ -185,10 +185,13 @@ class Reader:
         return self.records + self.lost + self.overrun
 
     def drain(self, want=None, timeout=3.0):
-        """Until so many records are accounted for; else until the end, or silence."""
-        while not self.eos and (want is None or self.accounted() < want):
+        """Until so many records are accounted for, and all that is there by then; else until the
+        end, or silence."""
+        while not self.eos:
+            if want is not None:
+                timeout = 20 if self.accounted() < want else 0.001
             try:
-                got = self.family.notifications(timeout if want is None else 20)
+                got = self.family.notifications(timeout)
             except OSError as e:
                 if e.errno != errno.ENOBUFS:
                     raise
