@@ -4,9 +4,11 @@
 // writes there harms only itself; and what is mapped is not freed.
 #include <fcntl.h>
 #include <linux/statchan.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +16,7 @@
 #include <cstring>
 #include <thread>
 
+#include "support/device.hpp"
 #include "support/synth.hpp"
 #include "support/transport.hpp"
 #include "support/wait.hpp"
@@ -111,6 +114,25 @@ TEST_F(MmapBoundary, TheConsumerPageIsOnePage) {
     ::munmap(consumer, page);
     auto client = open_client("ioctl");
     EXPECT_TRUE(eventually([&] { return client.channels()->empty(); }));
+}
+
+// Though it can be written it is no memory that the program could give pages to, or that the kernel
+// may take away: for userfaultfd that would be a WARN.
+TEST_F(MmapBoundary, TheConsumerPageIsNotAnonymous) {
+    auto* consumer = map_consumer();
+    ASSERT_NE(consumer, MAP_FAILED) << std::strerror(errno);
+    const Descriptor faults{static_cast<int>(::syscall(SYS_userfaultfd, O_CLOEXEC))};
+    uffdio_api api{};
+    api.api = UFFD_API;
+    ASSERT_EQ(::ioctl(faults.get(), UFFDIO_API, &api), 0) << std::strerror(errno);
+    uffdio_register area{};
+    area.range = {.start = reinterpret_cast<std::uintptr_t>(consumer), .len = page};
+    area.mode = UFFDIO_REGISTER_MODE_MISSING;
+    EXPECT_EQ(::ioctl(faults.get(), UFFDIO_REGISTER, &area), -1) << "pages of the program's own";
+    EXPECT_EQ(errno, EINVAL);
+    EXPECT_EQ(::madvise(consumer, page, MADV_FREE), -1) << "given up when memory is short";
+    EXPECT_EQ(errno, EINVAL);
+    ::munmap(consumer, page);
 }
 
 TEST_F(MmapBoundary, OffsetsAndLengthsAreChecked) {
