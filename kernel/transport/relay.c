@@ -333,6 +333,7 @@ static int relay_state(struct statchan_channel *ch,
 		return statchan_err(err, -ENXIO, "relay: CPU %u has no buffer",
 				    req->cpu);
 	cc = per_cpu_ptr(ch->cpu, cpu);
+	inode_lock(d_inode(buf->dentry));	/* of one reader: relay_read_iter() */
 	raw_spin_lock_irqsave(&cc->lock, flags);
 	unread = buf->subbufs_produced - READ_ONCE(buf->subbufs_consumed);
 	if (req->consume <= unread) {
@@ -350,6 +351,7 @@ static int relay_state(struct statchan_channel *ch,
 	req->consumed = READ_ONCE(buf->subbufs_consumed);
 	req->filled = buf->offset;
 	raw_spin_unlock_irqrestore(&cc->lock, flags);
+	inode_unlock(d_inode(buf->dentry));
 	if (req->consume > unread)
 		return statchan_err(err, -EINVAL, "relay: %llu sub-buffers given back, %llu are complete",
 				    req->consume, unread);
