@@ -170,7 +170,8 @@ static int ring_alloc_pages(struct statchan_ring *ring, int node)
 	u32 i, n_data = ring->size >> PAGE_SHIFT;
 
 	ring->n_pages = 2 + 2 * n_data;
-	ring->pages = kvcalloc(ring->n_pages, sizeof(*ring->pages), GFP_KERNEL);
+	ring->pages = kvcalloc(ring->n_pages, sizeof(*ring->pages),
+			       GFP_KERNEL_ACCOUNT);
 	if (!ring->pages)
 		return -ENOMEM;
 	for (i = 0; i < 2 + n_data; i++) {
@@ -197,7 +198,7 @@ static struct statchan_ring *ring_alloc(u64 size, int cpu)
 
 	if (statchan_fault(STATCHAN_FAULT_RING))
 		return NULL;
-	ring = kzalloc_node(sizeof(*ring), GFP_KERNEL, node);
+	ring = kzalloc_node(sizeof(*ring), GFP_KERNEL_ACCOUNT, node);
 	if (!ring)
 		return NULL;
 	ring->size = size;

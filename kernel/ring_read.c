@@ -3,8 +3,10 @@
  * The consumer of the rings that lives in the kernel: whole records of all CPUs
  * are copied to where the caller wants them.
  */
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 
@@ -68,31 +70,39 @@ static u64 ring_whole(const struct statchan_ring *ring, u64 pos, u64 head,
 	return at - pos;
 }
 
+/* So many bytes are looked at and copied before others may run */
+#define RING_COPY_STEP	(1U << 20)
+
 static int ring_copy(struct statchan_ring *ring, struct iov_iter *to,
 		     struct statchan_ring_read *got)
 {
-	u64 pos = ring->consumer->pos;
 	/* pairs with statchan_ring_commit() */
 	u64 head = smp_load_acquire(&ring->producer->head);
-	u64 records = 0, len;
+	u64 pos = ring->consumer->pos;
 
-	len = ring_whole(ring, pos, head, iov_iter_count(to), &records);
-	if (!len) {
+	while (pos != head) {
 		const struct statchan_record *rec =
 			ring->data + (pos & (ring->size - 1));
+		u64 room = min_t(u64, iov_iter_count(to), RING_COPY_STEP);
+		u64 records = 0, len;
 
-		if (pos == head || got->len)
-			return 0;
-		got->len = ALIGN(rec->len, STATCHAN_ALIGN);
-		return -EMSGSIZE;
+		len = ring_whole(ring, pos, head, room, &records);
+		if (!len) {
+			if (got->len)
+				return 0;
+			got->len = ALIGN(rec->len, STATCHAN_ALIGN);
+			return -EMSGSIZE;
+		}
+		/* a part that came before a fault is not counted: it comes again */
+		if (copy_to_iter(rec, len, to) != len)
+			return -EFAULT;
+		pos += len;
+		ring->taken += len;
+		ring->taken_records += records;
+		got->records += records;
+		got->len += len;
+		cond_resched();
 	}
-	/* a part that came before a fault is not counted: it comes again */
-	if (copy_to_iter(ring->data + (pos & (ring->size - 1)), len, to) != len)
-		return -EFAULT;
-	ring->taken = len;
-	ring->taken_records = records;
-	got->records += records;
-	got->len += len;
 	return 0;
 }
 

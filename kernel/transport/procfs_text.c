@@ -314,7 +314,8 @@ static int proc_open(struct inode *inode, struct file *file)
 		goto put;
 	/* larger than by default, so that large sources take fewer calls */
 	m = file->private_data;
-	m->buf = kvmalloc(PROC_BUFFER, GFP_KERNEL_ACCOUNT);
+	m->buf = kvmalloc(PROC_BUFFER, GFP_KERNEL_ACCOUNT |
+			  __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (m->buf)
 		m->size = PROC_BUFFER;
 	return 0;

@@ -43,6 +43,8 @@
 #define round_down(x, a) ((x) & ~((__typeof__(x))(a) - 1))
 #define min(a, b)	((a) < (b) ? (a) : (b))
 #define max(a, b)	((a) > (b) ? (a) : (b))
+#define IS_ENABLED(option) 0
+#define cond_resched()	do { } while (0)
 #define min_t(t, a, b)	((t)(a) < (t)(b) ? (t)(a) : (t)(b))
 #define max_t(t, a, b)	((t)(a) > (t)(b) ? (t)(a) : (t)(b))
 #define NSEC_PER_MSEC	1000000ULL
@@ -88,6 +90,7 @@ extern __thread u32 kshim_cpu;
 #define cpu_possible(cpu) ((cpu) < NR_CPUS)
 #define for_each_possible_cpu(cpu) for ((cpu) = 0; (cpu) < NR_CPUS; (cpu)++)
 #define smp_processor_id() kshim_cpu
+#define cpu_active(cpu)	((void)(cpu), true)
 #define cpu_to_node(cpu) ((void)(cpu), 0)
 #define per_cpu_ptr(p, cpu) ((__typeof__(p))((char *)(p) + (size_t)(cpu) * KSHIM_STRIDE))
 #define this_cpu_ptr(p)	per_cpu_ptr(p, kshim_cpu)
