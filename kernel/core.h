@@ -227,6 +227,7 @@ struct statchan_gap {
  * @flushing:	the announcement comes from the timeout or the end of stream
  * @unflushed:	set by announce: something can't be shown yet to all kinds of
  *		readers, so the timeout must come again
+ * @unwoken:	who should have been woken is to be, by the timeout
  * @special:	STATCHAN_CC_*
  * @armed:	the timer runs for a record, or the channel has none
  * @retry_ns:	when what found no room is tried again; only the timer, and who
@@ -244,6 +245,7 @@ struct statchan_channel_cpu {
 	bool ended;
 	bool flushing;
 	bool unflushed;
+	bool unwoken;
 	u16 cpu;
 	u32 spare;
 	void *priv;

@@ -8,6 +8,7 @@
  * part is hardly ever contended: by the flush timer, which may run on another CPU
  * after a hotplug, and by who reads, stops or asks for the ledger.
  */
+#include <linux/cpumask.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/ktime.h>
@@ -146,6 +147,16 @@ static bool emit_gaps(struct statchan_channel_cpu *cc)
 	return true;
 }
 
+/*
+ * On PREEMPT_RT a thread of the CPU runs irq_work. When a CPU goes, that is parked before
+ * the last one that emits there has left: what was queued then would be run, and waited
+ * for, when the CPU is back.
+ */
+static bool emit_may_wake(void)
+{
+	return !IS_ENABLED(CONFIG_PREEMPT_RT) || cpu_active(smp_processor_id());
+}
+
 /* Out of line: most records announce nothing */
 static noinline void emit_announce(struct statchan_channel_cpu *cc)
 {
@@ -154,9 +165,15 @@ static noinline void emit_announce(struct statchan_channel_cpu *cc)
 	cc->announced = cc->accepted;
 	cc->announce_records = cc->accepted + ch->watermark_records;
 	cc->announce_bytes = cc->bytes + ch->watermark_bytes;
-	if (ch->transport->announce(cc)) {
-		cc->wakeups++;
-		irq_work_queue(&cc->work);
+	if (ch->transport->announce(cc) || cc->unwoken) {
+		cc->unwoken = !emit_may_wake();
+		if (cc->unwoken) {
+			/* the timer comes again, on the CPU that it is moved to */
+			cc->unflushed = true;
+		} else {
+			cc->wakeups++;
+			irq_work_queue(&cc->work);
+		}
 	}
 	/* the timer itself goes on until it has flushed */
 	if (unlikely(cc->unflushed && !cc->armed && !cc->flushing))
