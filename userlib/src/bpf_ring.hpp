@@ -77,6 +77,19 @@ class BpfRing {
         return Found::nothing;
     }
 
+    /// Hands records to @p take, about so many bytes of them. Returns what ended it: nothing, bad,
+    /// or the record that @p take returned false for.
+    template <class Take>
+    [[nodiscard]] Found each(std::size_t bytes_max, Take take) {
+        if (!look()) return Found::bad;
+        Chunk record;
+        for (std::size_t bytes = 0; bytes < bytes_max; bytes += record.size()) {
+            const auto found = next(record);
+            if (found != Found::record || !take(record)) return found;
+        }
+        return Found::nothing;
+    }
+
     /// So many samples, or so many bytes of them, wait: then some have been announced. 0: not
     /// counted.
     [[nodiscard]] bool waits(std::uint32_t samples, std::uint64_t bytes) const noexcept;

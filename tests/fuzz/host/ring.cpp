@@ -198,20 +198,14 @@ void layouts(Input& input) {
     must(answer.ring_stride >= 2 * layout->page + 2 * layout->data, "rings don't overlap");
 }
 
-// As BpfStream::collect_ring().
 bool collect_bpf(Input& input, Area& area, BpfRing& ring, Accounting& accounting) {
-    if (!ring.look()) return false;
-    Chunk record;
-    for (std::size_t bytes = 0; bytes < 2048; bytes += record.size()) {
-        const auto found = ring.next(record);
-        if (found == BpfRing::Found::nothing) return true;
-        if (found == BpfRing::Found::bad) return false;
+    const auto last = ring.each(2048, [&](Chunk record) {
         must(fuzz::inside(record, area.data()), "a record lies in the ring");
         must(record.size() >= wire::head_bytes, "a record has a head");
-        if (!accounting.take_next(0, record) && !use(input, area, accounting, record, {.cpu = 0}))
-            return false;
-    }
-    return true;
+        return accounting.take_next(0, record) ||
+               use(input, area, accounting, record, {.cpu = 0}).has_value();
+    });
+    return last == BpfRing::Found::nothing;
 }
 
 void bpf_ring(Input& input) {

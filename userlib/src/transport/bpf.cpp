@@ -161,18 +161,16 @@ Result<StreamBackend::Flow> BpfStream::collect() {
 }
 
 Result<void> BpfStream::collect_ring(BpfRing& ring) {
-    if (!ring.look()) return ring.bad(task());
-    Chunk record;
-    for (std::size_t bytes = 0; bytes < batch_bytes(); bytes += record.size()) {
-        const auto found = ring.next(record);
-        if (found == BpfRing::Found::nothing) break;
-        if (found == BpfRing::Found::bad) return ring.bad(task());
+    Result<void> result;
+    const auto last = ring.each(batch_bytes(), [&](Chunk record) {
         if (add_next(ring.cpu(), record)) [[likely]]
-            continue;
-        auto added = add_chunk(record, {.cpu = ring.cpu()});
-        if (!added) return pass_on(std::move(added.error()));
-    }
-    return {};
+            return true;
+        if (auto added = add_chunk(record, {.cpu = ring.cpu()}); !added)
+            result = pass_on(std::move(added.error()));
+        return result.has_value();
+    });
+    if (last == BpfRing::Found::bad) return ring.bad(task());
+    return result;
 }
 
 class Bpf final : public DeviceTransport {
