@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "program.hpp"
 
+#include <linux/statchan.h>
+
 #include <algorithm>
 
 #include "interface.hpp"
@@ -135,8 +137,29 @@ Program typical_text(Chance& chance) {
     return program;
 }
 
+// The files of a relay channel that has records.
+Program typical_relay(Chance& chance) {
+    auto program = typical_device(chance);
+    auto& open = program[2];
+    for (auto& value : open.values) value.number = 0;  // of its configuration nothing
+    open.values[2].number = STATCHAN_T_RELAY;
+    open.values[3].number = STATCHAN_CHANNEL_SAMPLES;
+    program[3].values[4].number = place_of(params, "cpus=2 emit=20");
+    program.push_back({.op = Op::open_relay, .values = {Value{.number = chance.below(2)}}});
+    constexpr std::array uses{Op::read, Op::splice, Op::map, Op::poll, Op::ioctl, Op::close};
+    const auto count = 1 + chance.below(6);
+    for (std::size_t i = 0; i < count; ++i) {
+        auto use = random_call(chance);
+        use.op = chance.of(uses);
+        use.on = 1 + static_cast<std::uint32_t>(chance.below(2));
+        if (use.op == Op::ioctl) use = call_of(Op::ioctl, ioctls(), "RELAY_STATE", chance);
+        program.push_back(use);
+    }
+    return program;
+}
+
 Program typical(Chance& chance) {
-    switch (chance.below(6)) {
+    switch (chance.below(7)) {
         case 0:
             return typical_netlink(chance);
         case 1:
@@ -145,6 +168,8 @@ Program typical(Chance& chance) {
             return typical_subscription(chance);
         case 3:
             return typical_interface(chance);
+        case 4:
+            return typical_relay(chance);
         default:
             return typical_device(chance);
     }
