@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -23,16 +22,6 @@ using namespace lab;
 using statchan::LostReason;
 
 namespace {
-
-// This process' descriptors of a kind: "anon_inode:bpf_link".
-std::vector<int> descriptors_of(const std::string& kind) {
-    std::vector<int> found;
-    std::error_code gone;
-    for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"})
-        if (std::filesystem::read_symlink(entry.path(), gone) == kind)
-            found.push_back(std::stoi(entry.path().filename()));
-    return found;
-}
 
 // The mapped pages that hold consumers' positions: all of BPF's that can be written.
 std::vector<std::uint64_t*> consumer_pages() {

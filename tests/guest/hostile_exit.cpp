@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <thread>
@@ -265,6 +266,15 @@ TEST(HostileRemovalOf, TheCore) {
             const int err = socket.finish().error;
             EXPECT_TRUE(err == 0 || err == EAGAIN || err == ENOENT || err == EPROTONOSUPPORT)
                 << err;
+        }};
+        const Meanwhile looker{[&] {
+            removal.round();
+            std::error_code gone;
+            for (const auto* folder :
+                 {"/proc/thread-self/net/" STATCHAN_PROC_DIR, "/sys/kernel/debug/statchan"})
+                for (std::filesystem::directory_iterator at{folder, gone}, end; !gone && at != end;
+                     at.increment(gone))
+                    (void)slurp(at->path().string());
         }};
         for (int left = removals_in_a_test(); left > 0; --left) {
             EXPECT_TRUE(eventually([&, before = opened.load()] { return opened > before; }));

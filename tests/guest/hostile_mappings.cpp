@@ -235,7 +235,7 @@ TEST_P(HostileUseAfterClose, PagesStay) {
     target.close();
     std::ofstream{"/proc/sys/vm/drop_caches"} << 3;
     if (target.has_pages()) {
-        synth.emit(5);
+        synth.emit(5, "cpus=2");  // the ring that is mapped is of the last
         synth.remove();
         const OthersFillMemory others;
         EXPECT_FALSE(is_of_others({at, target.len()}));

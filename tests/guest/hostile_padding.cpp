@@ -67,6 +67,14 @@ void expect_clean(const Bytes& bytes, const char* what) {
     }
 }
 
+// All pages of a ring, but the first, were used: else nothing was searched.
+void expect_written(const Bytes& bytes, const char* what) {
+    const Bytes unused(page_size());
+    for (auto at = page_size(); at + page_size() <= bytes.size(); at += page_size())
+        EXPECT_NE(std::memcmp(bytes.data() + at, unused.data(), page_size()), 0)
+            << what << ": nothing is in the page at " << at;
+}
+
 template <class T>
 Bytes bytes_of(const T& object) {
     const auto* const at = reinterpret_cast<const std::byte*>(&object);
@@ -302,10 +310,12 @@ void of_mappings(Scene& scene, const std::string& transport) {
     for (const auto& what : mappables()) {
         if (!what.starts_with(transport)) continue;
         const Mappable target{what, scene.id};
-        scene.synth.emit(700, "size=57");  // more than the ring, so all of it was written once
+        // more than each CPU's ring, so all of it was written once
+        scene.synth.emit(700, "size=57 cpus=2");
         const auto* const at = target.map();
         const Bytes bytes{at, at + target.len()};
         expect_clean(bytes, what.c_str());
+        if (what == "mmap_ring" || what == "relay") expect_written(bytes, what.c_str());
         ::munmap(const_cast<std::byte*>(at), target.len());
     }
 }

@@ -263,6 +263,37 @@ TEST_P(HostileSetUp, OfOneDescriptor) {
     }
 }
 
+// The live image of a descriptor is mapped by one thread while another opens its channel: it is not
+// there yet, or all of it is.
+TEST(HostileSetUpOf, LiveImages) {
+    Synth synth{"size=64 " + synth_counters(2048)};
+    const auto source = synth.info().id;
+    for (int round = 0; round < 20; ++round) {
+        const Descriptor device{::open("/dev/statchan", O_RDWR | O_CLOEXEC)};
+        std::atomic<bool> begun{false};
+        std::thread opener{[&] {
+            auto request = channel_request(source, STATCHAN_T_MMAP, STATCHAN_CHANNEL_LIVE);
+            while (!begun) {
+            }
+            EXPECT_EQ(::ioctl(device.get(), STATCHAN_IOC_CHANNEL_OPEN, &request), 0)
+                << std::strerror(errno);
+        }};
+        void* at = MAP_FAILED;
+        EXPECT_TRUE(eventually([&] {
+            at = ::mmap(nullptr, page_size(), PROT_READ, MAP_SHARED, device.get(),
+                        static_cast<off_t>(STATCHAN_MMAP_LIVE));
+            begun = true;
+            EXPECT_TRUE(at != MAP_FAILED || errno == ENODEV || errno == EBADFD)
+                << std::strerror(errno);
+            return at != MAP_FAILED;
+        }));
+        opener.join();
+        ASSERT_NE(at, MAP_FAILED);
+        std::atomic_ref{*static_cast<std::byte*>(at)}.load();
+        ::munmap(at, page_size());
+    }
+}
+
 /// Over all that can be mapped.
 class HostileHalfWay : public testing::TestWithParam<std::string> {};
 INSTANTIATE_TEST_SUITE_P(, HostileHalfWay, testing::ValuesIn(mappables()), parameter_name);
@@ -290,6 +321,31 @@ TEST_P(HostileHalfWay, RefusedMappingsRaceOthers) {
             if (target.has_pages()) std::atomic_ref{*at}.load();
             ::munmap(at, target.len());
         }
+    }
+    EXPECT_TRUE(eventually([] { return module_users("statchan_synth") == 0; }));
+}
+
+// Its source goes while it is mapped over and over: what is there stays as long as the descriptor,
+// and each mapping is whole or refused.
+TEST_P(HostileHalfWay, SourceGoesMeanwhile) {
+    for (int round = 0; round < 20; ++round) {
+        Synth synth{"size=64 " + synth_counters(2048)};
+        Mappable target{GetParam(), synth.info().id};
+        std::atomic<int> tried{0};
+        const auto tried_again = [&] {
+            return eventually([&, before = tried.load()] { return tried > before + 1; });
+        };
+        const Meanwhile maps{[&] {
+            auto* const at = target.map(PROT_READ, MAP_SHARED);
+            EXPECT_NE(at, MAP_FAILED) << std::strerror(errno);
+            if (at != MAP_FAILED && target.has_pages())
+                std::atomic_ref{static_cast<std::byte*>(at)[target.len() - 1]}.load();
+            if (at != MAP_FAILED) ::munmap(at, target.len());
+            ++tried;
+        }};
+        EXPECT_TRUE(tried_again());
+        synth.remove();
+        EXPECT_TRUE(tried_again());
     }
     EXPECT_TRUE(eventually([] { return module_users("statchan_synth") == 0; }));
 }

@@ -16,6 +16,7 @@
 #include <fstream>
 #include <list>
 #include <set>
+#include <thread>
 
 #include "support/device.hpp"
 #include "support/device_mode.hpp"
@@ -76,6 +77,71 @@ TEST_P(HostileDroppedRights, WhatIsOpenWorksOnAndNothingElse) {
                   return mine.sources() ? "" : "can not even look";
               }),
               "");
+}
+
+/// What shows counters and no packets, over all that carry snapshots.
+class HostileDroppedRightsOfReaders : public OverTransport {};
+OVER_TRANSPORTS_WITH(HostileDroppedRightsOfReaders, statchan::Capability::snapshot);
+
+TEST_P(HostileDroppedRightsOfReaders, GoOnByWhatTheyHaveOpened) {
+    Synth synth{"size=64"};
+    EXPECT_EQ(in_child([&]() -> std::string {
+                  auto mine = open_client(transport());
+                  {
+                      const auto held = mine.snapshot(synth.name());
+                      if (!held) return held.error().message();
+                      if (!drop_rights()) return "setresuid";
+                      expect_synth_counters(*held);
+                  }
+                  const auto next = mine.snapshot(synth.name());
+                  if (!next) return next.error().message();
+                  expect_synth_counters(*next);
+                  if (!is_denied(mine.set_source(synth.name(), "rate=7"))) return "set";
+                  return HasFailure() ? "wrong counters" : "";
+              }),
+              "");
+}
+
+TEST(HostileDroppedRightsOf, ALiveImageGoesOn) {
+    Synth synth;
+    EXPECT_EQ(in_child([&]() -> std::string {
+                  auto mine = open_client("mmap");
+                  auto live = mine.live(synth.name(), 1ms);
+                  if (!live) return live.error().message();
+                  if (!drop_rights()) return "setresuid";
+                  const auto first = live->copy();
+                  if (!first) return first.error().message();
+                  return eventually([&] {
+                      const auto next = live->copy();
+                      return next && next->generation() > first->generation();
+                  })
+                             ? ""
+                             : "it stands still";
+              }),
+              "");
+}
+
+TEST(HostileDroppedRightsOf, EventsGoOn) {
+    Synth synth;
+    int ready[2];
+    ASSERT_EQ(::pipe2(ready, O_CLOEXEC), 0);
+    std::thread setter{[&] {
+        char byte = 0;
+        if (::read(ready[0], &byte, 1) == 1) synth.set("pps=5");
+    }};
+    EXPECT_EQ(in_child([&]() -> std::string {
+                  auto events = open_client("netlink").events();
+                  if (!events) return events.error().message();
+                  if (!drop_rights()) return "setresuid";
+                  if (::write(ready[1], "", 1) != 1) return "pipe";
+                  const auto event = events->next(patience);
+                  if (!event) return event.error().message();
+                  return *event ? "" : "it is deaf";
+              }),
+              "");
+    ::close(ready[1]);  // if the child has failed
+    setter.join();
+    ::close(ready[0]);
 }
 
 /// Descriptors that change hands.
@@ -174,21 +240,34 @@ TEST_P(HostileUserNamespace, ReachesNoChannelByNumber) {
     auto ours = client.subscribe(synth.name(), {.timeout = 1ms});
     ASSERT_OK(ours);
     const auto channel = ours->channel();
-    EXPECT_EQ(as_nobody([&]() -> std::string {
-                  if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return "no namespace";
-                  RawNetlink socket;
-                  for (const auto command : {STATCHAN_CMD_CHANNEL_STOP, STATCHAN_CMD_CHANNEL_START,
-                                             STATCHAN_CMD_CHANNEL_CLOSE}) {
-                      socket.ask(static_cast<std::uint8_t>(command), NLM_F_ACK,
-                                 [&](nlmsghdr* head) {
-                                     mnl_attr_put_u32(head, STATCHAN_A_CHANNEL, channel);
-                                 });
-                      if (const int err = socket.finish().error; err != ENOENT)
-                          return std::to_string(command) + ": errno " + std::to_string(err);
-                  }
-                  return "";
-              }),
-              "");
+    EXPECT_EQ(
+        as_nobody([&]() -> std::string {
+            if (::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0) return "no namespace";
+            const auto own = open_client("netlink").add_source("own", "synth", "size=64");
+            if (!own) return own.error().message();
+            const Descriptor device{::open("/dev/statchan", O_RDWR | O_CLOEXEC)};
+            auto request = channel_request(own->id, STATCHAN_T_IOCTL);
+            request.follows = channel;
+            if (::ioctl(device.get(), STATCHAN_IOC_CHANNEL_OPEN, &request) == 0 || errno != ENOENT)
+                return std::string{"follow over the device: "} + std::strerror(errno);
+            RawNetlink socket;
+            socket.ask(STATCHAN_CMD_CHANNEL_OPEN, NLM_F_ACK, [&](nlmsghdr* head) {
+                mnl_attr_put_u32(head, STATCHAN_A_SOURCE, own->id);
+                mnl_attr_put_u32(head, STATCHAN_A_FOLLOWS, channel);
+            });
+            if (const int err = socket.finish().error; err != ENOENT)
+                return "follow: errno " + std::to_string(err);
+            for (const auto command : {STATCHAN_CMD_CHANNEL_STOP, STATCHAN_CMD_CHANNEL_START,
+                                       STATCHAN_CMD_CHANNEL_CLOSE}) {
+                socket.ask(static_cast<std::uint8_t>(command), NLM_F_ACK, [&](nlmsghdr* head) {
+                    mnl_attr_put_u32(head, STATCHAN_A_CHANNEL, channel);
+                });
+                if (const int err = socket.finish().error; err != ENOENT)
+                    return std::to_string(command) + ": errno " + std::to_string(err);
+            }
+            return "";
+        }),
+        "");
     Reader reader{*ours};
     synth.emit(5);
     EXPECT_TRUE(reader.records(5));

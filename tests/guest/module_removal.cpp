@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstring>
 #include <initializer_list>
 #include <optional>
 
@@ -20,6 +21,7 @@
 #include "support/reader.hpp"
 #include "support/synth.hpp"
 #include "support/transport.hpp"
+#include "support/wait.hpp"
 
 using namespace lab;
 
@@ -183,6 +185,59 @@ TEST(ModuleRemovalOf, DeviceThatIsOpenIsRefused) {
     }
     for (const auto* name : {"statchan_synth", "statchan_netdev"})
         EXPECT_EQ(load_module(name), 0) << name;
+}
+
+namespace {
+
+/// Opens something of a source, of which one descriptor remains when all else is gone, the source
+/// and its module too: that keeps the core, whose code it may call, and nothing else does.
+template <class Open>
+void expect_keeps_the_core(Open open) {
+    Descriptor kept;
+    {
+        Synth synth{"size=64"};
+        kept = open(synth);
+    }
+    ASSERT_GE(kept.get(), 0) << std::strerror(errno);
+    EXPECT_TRUE(eventually([] { return remove_module("statchan_synth") == 0; }));
+    EXPECT_EQ(remove_module("statchan_netdev"), 0);
+    EXPECT_EQ(remove_module("statchan"), EWOULDBLOCK);
+    kept.reset();
+    EXPECT_TRUE(eventually([] { return remove_module("statchan") == 0; }));
+    for (const auto* name : {"statchan", "statchan_synth", "statchan_netdev"})
+        ASSERT_EQ(load_module(name), 0) << name;
+}
+
+}  // namespace
+
+TEST(ModuleRemovalOf, TextThatIsOpenIsRefused) {
+    expect_keeps_the_core([](const Synth& synth) {
+        Descriptor text{::open(("/proc/net/" STATCHAN_PROC_DIR "/" + synth.name()).c_str(),
+                               O_RDONLY | O_CLOEXEC)};
+        char byte = 0;
+        EXPECT_EQ(::read(text.get(), &byte, 1), 1);
+        return text;
+    });
+}
+
+TEST(ModuleRemovalOf, RelayFileThatIsOpenIsRefused) {
+    expect_keeps_the_core([](const Synth& synth) {
+        const RawChannel channel{synth.info().id, STATCHAN_T_RELAY};
+        return Descriptor{
+            ::open((std::string{channel.answer.path} + "/cpu0").c_str(), O_RDONLY | O_CLOEXEC)};
+    });
+}
+
+TEST(ModuleRemovalOf, ProgramThatIsAttachedIsRefused) {
+    skip_if_unusable("bpf");
+    expect_keeps_the_core([](const Synth& synth) {
+        auto client = open_client("bpf");
+        const auto stream = client.subscribe(synth.name());
+        EXPECT_OK(stream);
+        const auto links = descriptors_of("anon_inode:bpf_link");
+        EXPECT_EQ(links.size(), 1U);
+        return Descriptor{links.empty() ? -1 : ::fcntl(links.front(), F_DUPFD_CLOEXEC, 0)};
+    });
 }
 
 /// Nothing of a netlink client holds the modules. They may go, and come back as others: the family

@@ -118,6 +118,7 @@ std::string all_of(std::initializer_list<std::string> answers) {
 struct Object {
     std::string source;
     std::uint32_t channel = 0;  // of somebody else; 0: there is none
+    std::string by{};           // the row's way
     std::string relay_file{};   // of root's channel, for what goes by debugfs
 };
 
@@ -178,10 +179,13 @@ std::string open_file(const std::string& path, int mode) {
 }
 
 std::string read_text(const Object& object) {
-    const Descriptor file{
-        ::open(("/proc/net/statchan/" + object.source).c_str(), O_RDWR | O_CLOEXEC)};
-    char byte = 0;
-    return of_errno(file.get() >= 0 && ::read(file.get(), &byte, 1) == 1 ? 0 : errno);
+    const auto read_of = [](const std::string& path, int mode) {
+        const Descriptor file{::open(path.c_str(), mode | O_CLOEXEC)};
+        char byte = 0;
+        return of_errno(file.get() >= 0 && ::read(file.get(), &byte, 1) == 1 ? 0 : errno);
+    };
+    const auto path = "/proc/net/" STATCHAN_PROC_DIR "/" + object.source;
+    return all_of({read_of(path, O_RDWR), read_of(path + "~legacy", O_RDONLY)});
 }
 
 std::string ask_of_channel(std::uint8_t command, const Object& object) {
@@ -205,6 +209,26 @@ std::string start_channel(const Object& object) {
 
 std::string close_channel(const Object& object) {
     return ask_of_channel(STATCHAN_CMD_CHANNEL_CLOSE, object);
+}
+
+// Opens a channel that follows it, after which the other would end.
+std::string follow_channel(const Object& object) {
+    auto look = open_client("netlink");
+    const auto info = look.source(object.source);
+    if (!info) return info.error().message();
+    if (object.by == "netlink") {
+        RawNetlink socket;
+        socket.ask(STATCHAN_CMD_CHANNEL_OPEN, NLM_F_ACK, [&](nlmsghdr* head) {
+            mnl_attr_put_u32(head, STATCHAN_A_SOURCE, info->id);
+            mnl_attr_put_u32(head, STATCHAN_A_FOLLOWS, object.channel);
+        });
+        return of_errno(socket.finish().error);
+    }
+    const Descriptor device{::open("/dev/statchan", O_RDWR | O_CLOEXEC)};
+    if (device.get() < 0) return of_errno(errno);
+    auto request = channel_request(info->id, STATCHAN_T_IOCTL);
+    request.follows = object.channel;
+    return of_errno(::ioctl(device.get(), STATCHAN_IOC_CHANNEL_OPEN, &request) == 0 ? 0 : errno);
 }
 
 std::string calibrate(const Object&) {
@@ -257,6 +281,7 @@ const std::map<std::string, std::function<std::string(const Object&)>> by_hand{
     {"stop another's channel", stop_channel},
     {"start another's channel", start_channel},
     {"close another's channel", close_channel},
+    {"take the place of another's channel", follow_channel},
     {"calibrate", calibrate},
     {"open relay's files", open_relay_file},
     {"faults switch", open_faults},
@@ -299,8 +324,10 @@ std::string as(const Who& who, const Object& ours,
         {
             const auto stream = control.subscribe("own");
             if (!stream) return stream.error().message();
-            answer = work(
-                {.source = "own", .channel = stream->channel(), .relay_file = ours.relay_file});
+            answer = work({.source = "own",
+                           .channel = stream->channel(),
+                           .by = ours.by,
+                           .relay_file = ours.relay_file});
         }
         (void)control.remove_source("own");
         return answer;
@@ -344,7 +371,7 @@ TEST_P(PermissionTable, Holds) {
         auto client = open_client("netlink");
         const auto stream = client.subscribe(synth.name());
         EXPECT_OK(stream);
-        Object ours{.source = synth.name(), .channel = stream->channel()};
+        Object ours{.source = synth.name(), .channel = stream->channel(), .by = row().by};
         std::optional<DebugfsForAll> passable;
         std::optional<RawChannel> relay;
         if (row().by == "debugfs") {

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,15 @@ struct Letter {
 };
 
 }  // namespace
+
+std::vector<int> descriptors_of(const std::string& kind) {
+    std::vector<int> found;
+    std::error_code gone;
+    for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"})
+        if (std::filesystem::read_symlink(entry.path(), gone) == kind)
+            found.push_back(std::stoi(entry.path().filename()));
+    return found;
+}
 
 Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
     reset();

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace lab {
 
@@ -25,6 +26,9 @@ class Descriptor {
   private:
     int fd_;
 };
+
+/// This process' descriptors of a kind: "anon_inode:bpf_link".
+std::vector<int> descriptors_of(const std::string& kind);
 
 /// What a channel is asked for with, all else 0: the kernel's defaults.
 statchan_channel_req channel_request(std::uint32_t source, std::uint32_t transport,
