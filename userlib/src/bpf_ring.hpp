@@ -84,8 +84,9 @@ class BpfRing {
         if (!look()) return Found::bad;
         Chunk record;
         for (std::size_t bytes = 0; bytes < bytes_max; bytes += record.size()) {
-            const auto found = next(record);
-            if (found != Found::record || !take(record)) return found;
+            if (const auto found = next(record); found != Found::record) return found;
+            if (!take(record)) [[unlikely]]
+                return Found::record;
         }
         return Found::nothing;
     }

@@ -136,6 +136,7 @@ class BpfStream final : public DeviceStream {
 
   private:
     [[nodiscard]] Result<void> collect_ring(BpfRing& ring);
+    [[nodiscard]] bool add_other(std::uint32_t cpu, Chunk record, Result<void>& result);
 
     Taker taker_;
     std::size_t turn_ = 0;  // the ring that comes first next time
@@ -160,14 +161,17 @@ Result<StreamBackend::Flow> BpfStream::collect() {
     return ended == rings.size() ? Flow::ended : Flow::open;
 }
 
+// What add_next() is not for. Out of line: most records do not come here.
+bool BpfStream::add_other(std::uint32_t cpu, Chunk record, Result<void>& result) {
+    if (auto added = add_chunk(record, {.cpu = cpu}); !added)
+        result = pass_on(std::move(added.error()));
+    return result.has_value();
+}
+
 Result<void> BpfStream::collect_ring(BpfRing& ring) {
     Result<void> result;
     const auto last = ring.each(batch_bytes(), [&](Chunk record) {
-        if (add_next(ring.cpu(), record)) [[likely]]
-            return true;
-        if (auto added = add_chunk(record, {.cpu = ring.cpu()}); !added)
-            result = pass_on(std::move(added.error()));
-        return result.has_value();
+        return add_next(ring.cpu(), record) || add_other(ring.cpu(), record, result);
     });
     if (last == BpfRing::Found::bad) return ring.bad(task());
     return result;
