@@ -71,13 +71,6 @@ static int mmap_ring(struct statchan_channel *ch, struct vm_area_struct *vma)
 				 ring->n_pages - first);
 }
 
-/*
- * All pages are there from the beginning; one that a program gave up is SIGBUS. Without
- * operations an area is anonymous memory to userfaultfd, madvise() and mremap().
- */
-static const struct vm_operations_struct mmap_vm_ops = {
-};
-
 static int mmap_mmap(struct statchan_channel *ch, struct vm_area_struct *vma)
 {
 	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
@@ -87,7 +80,6 @@ static int mmap_mmap(struct statchan_channel *ch, struct vm_area_struct *vma)
 		return -EPERM;
 	statchan_vm_flags_mod(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP,
 			      VM_MAYEXEC);
-	vma->vm_ops = &mmap_vm_ops;
 	if (ch->kind == STATCHAN_CHANNEL_SAMPLES)
 		return mmap_ring(ch, vma);
 	if (vma->vm_flags & VM_WRITE)

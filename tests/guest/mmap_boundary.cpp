@@ -117,7 +117,8 @@ TEST_F(MmapBoundary, TheConsumerPageIsOnePage) {
 }
 
 // Though it can be written it is no memory that the program could give pages to, or that the kernel
-// may take away: for userfaultfd that would be a WARN.
+// may take away: for userfaultfd that would be a WARN. (The kernel itself sees to it: an area of a
+// file has operations, if only empty ones.)
 TEST_F(MmapBoundary, TheConsumerPageIsNotAnonymous) {
     auto* consumer = map_consumer();
     ASSERT_NE(consumer, MAP_FAILED) << std::strerror(errno);
